@@ -1,0 +1,50 @@
+"""The errors a user can meet. Each is one line: what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class QnnlabError(Exception):
+    """Base of every error raised on purpose; the command line prints it and exits with 2."""
+
+
+class SpecError(QnnlabError):
+    """A run was asked for that does not exist: an unknown name or a value out of range."""
+
+
+class StoreError(QnnlabError):
+    """The run store can't be read or written."""
+
+
+class ModelFormatError(QnnlabError):
+    """A file is not a model that can be read: corrupt, truncated or of another format."""
+
+
+class RuntimeUnavailable(QnnlabError):
+    """An interpreter is not installed on this machine."""
+
+
+class RuntimeFault(QnnlabError):
+    """An interpreter refused a model, crashed on it or ran past its limit."""
+
+
+class DataError(QnnlabError):
+    """A data file that a person edits breaks its schema: file, line, column and rule."""
+
+
+class MissingExtra(QnnlabError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class ReportError(QnnlabError):
+    """A notebook failed or a report can't be rendered."""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """One line that says that `name` is unknown and which names are nearest."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+    return f"unknown {what} {name!r}; {hint}"

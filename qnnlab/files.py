@@ -1,0 +1,61 @@
+"""Files: whole or not at all, and found both in a checkout and in an installed package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def resource(relative: str) -> Path:
+    """Path of a file or folder that ships with qnnlab, such as `data/survey`.
+
+    A checkout holds it at its top; a wheel holds a copy inside the package.
+    """
+    bundled = _PACKAGE / "_bundled" / relative
+    return bundled if bundled.exists() else _PACKAGE.parent / relative
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write `content` so that `path` holds either its old or its new content, never a part."""
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def replacing_folder(folder: Path, scratch_prefix: str) -> Iterator[Path]:
+    """Yield an empty scratch folder beside `folder`; on success it takes `folder`'s place.
+
+    On an error the scratch folder is removed and `folder` is left as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=scratch_prefix))
+    scratch.chmod(0o755)
+    try:
+        yield scratch
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=scratch_prefix))
+            folder.rename(old / "old")
+            scratch.rename(folder)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            scratch.rename(folder)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise

@@ -1,0 +1,1 @@
+"""Pure numpy: quantizers, number formats and error measures. No TensorFlow, no files."""
