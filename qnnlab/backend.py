@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from qnnlab.errors import MissingExtra
@@ -15,14 +18,31 @@ def _prepare() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # results do not depend on a GPU
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # one summation order on every x86
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")  # sweeps run one process a core
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Send file descriptor 2 nowhere: TensorFlow's C++ logs past Python's streams."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
 
 
 def tensorflow() -> Any:
     """The tensorflow module. Raises MissingExtra where it is not installed."""
     _prepare()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), quiet_stderr():
             warnings.simplefilter("ignore")
             import tensorflow as tf
     except ImportError as error:
@@ -33,7 +53,9 @@ def tensorflow() -> Any:
 def keras() -> Any:
     """The tf_keras module (Keras 2)."""
     tensorflow()
-    import tf_keras
+    with warnings.catch_warnings(), quiet_stderr():
+        warnings.simplefilter("ignore")
+        import tf_keras
 
     return tf_keras
 
@@ -41,7 +63,7 @@ def keras() -> Any:
 def model_optimization() -> Any:
     """The tensorflow_model_optimization module."""
     tensorflow()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), quiet_stderr():
         warnings.simplefilter("ignore")
         import tensorflow_model_optimization as tfmot
 

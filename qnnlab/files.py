@@ -38,19 +38,50 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         raise
 
 
+_SCRATCH = ".scratch-"
+
+
+def scratch_folder(parent: Path) -> Path:
+    """A new empty folder below `parent` whose name carries this process."""
+    parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=parent, prefix=f"{_SCRATCH}{os.getpid()}-"))
+    scratch.chmod(0o755)
+    return scratch
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def remove_orphans(parent: Path) -> int:
+    """Remove the scratch folders of processes that are no more; returns how many."""
+    orphans = [
+        folder
+        for folder in parent.glob(f"{_SCRATCH}*")
+        if not _alive(int(folder.name.removeprefix(_SCRATCH).split("-")[0]))
+    ]
+    for folder in orphans:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(orphans)
+
+
 @contextmanager
-def replacing_folder(folder: Path, scratch_prefix: str) -> Iterator[Path]:
+def replacing_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty scratch folder beside `folder`; on success it takes `folder`'s place.
 
     On an error the scratch folder is removed and `folder` is left as it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=scratch_prefix))
-    scratch.chmod(0o755)
+    scratch = scratch_folder(folder.parent)
     try:
         yield scratch
         if folder.exists():
-            old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=scratch_prefix))
+            old = scratch_folder(folder.parent)
             folder.rename(old / "old")
             scratch.rename(folder)
             shutil.rmtree(old, ignore_errors=True)

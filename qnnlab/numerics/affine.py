@@ -18,11 +18,10 @@ def quantize(
         raise ValueError(f"scale must be positive and finite, not {scale}")
     limits = np.iinfo(dtype)
     codes = np.rint(np.asarray(real, np.float64) / scale) + zero_point
-    return np.clip(codes, limits.min, limits.max).astype(dtype)
+    clipped: NDArray[np.integer] = np.clip(codes, limits.min, limits.max).astype(dtype)
+    return clipped
 
 
-def dequantize(
-    codes: NDArray[np.integer], scale: float, zero_point: int
-) -> NDArray[np.float32]:
+def dequantize(codes: NDArray[np.integer], scale: float, zero_point: int) -> NDArray[np.float32]:
     """The real numbers that integer `codes` stand for."""
     return ((codes.astype(np.float64) - zero_point) * scale).astype(np.float32)

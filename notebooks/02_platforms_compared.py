@@ -1,0 +1,80 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Platforms compared
+#
+# The survey compares thirteen microcontroller platforms in three families: ARM, RISC-V, and chips
+# with a neural accelerator (NPU). The first question that an engineer asks of any of them is
+# whether the model fits. This notebook answers it for the models of the methods comparison and for
+# the reference models of the MLPerf Tiny benchmark, and says by how much.
+
+# %% tags=["parameters"]
+task = "digits"
+methods = "all"
+seed = 0
+profile = "quick"
+
+# %% tags=["hide"]
+from qnnlab.lab import candidates, find_value, sweep
+from qnnlab.lab.study import study_specs, summarise
+from qnnlab.report import plots, tables
+
+# %% [markdown]
+# ## What has to fit
+#
+# Flash holds the .tflite file and the interpreter's code. RAM holds the arena (activations and the
+# interpreter's bookkeeping), its static data and its stack. The arena is measured by TFLM on this
+# machine, whose pointers are twice as wide as a microcontroller's, so it errs on the safe side. The
+# interpreter's own needs are those of the largest firmware that was built for the core. The
+# application comes on top: what is left is for it.
+
+# %%
+records = sweep(study_specs(task, methods, seed, profile)).records
+summary = summarise(records)
+models = candidates.from_summary(summary) + candidates.reference_models()
+fits = candidates.fits_frame(models)
+sources = tables.fit_sources(fits, find_value(records, "arena_bytes"))
+
+# %% [markdown]
+# ## Who fits where
+#
+# One row a model, one column a platform. Where a model does not fit, the number says what is
+# missing; where it fits, how much is left of the scarcer memory. A question mark means that one of
+# the two memories can't be judged and the other is large enough: TFLM refused the model, or the
+# board, not the chip, decides how much flash there is.
+
+# %%
+plots.headroom_map(fits, sources)
+
+# %% [markdown]
+# ## One model in full
+#
+# The map shows only the scarcer memory. For the most accurate model that TFLM runs, here are both,
+# on every platform. Platforms with an accelerator are judged here by the memory of their CPU: an
+# accelerator's own memory and formats need its own compiler.
+
+# %%
+runnable = summary.dropna(subset=["arena_bytes"])
+best = runnable.loc[runnable["accuracy"].idxmax(), "title"]
+tables.fit_table(fits, best, sources)
+
+# %% [markdown]
+# ## The tightest reference model
+#
+# The same table for the MLPerf Tiny model that fits the fewest platforms. It shows where the next
+# step (a smaller model, fewer bits, another runtime) would pay.
+
+# %%
+references = fits[fits["candidate"].str.startswith("MLPerf")]
+tightest = references.groupby("candidate", sort=False)["fits"].apply(lambda f: f.eq(True).sum())
+tables.fit_table(fits, tightest.idxmin(), sources)

@@ -1,0 +1,5 @@
+"""`python -m qnnlab` is `qnnlab`."""
+
+from qnnlab.cli import main
+
+main()

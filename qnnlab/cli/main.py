@@ -1,0 +1,166 @@
+"""`qnnlab`: commands and their options."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+import qnnlab
+from qnnlab.errors import QnnlabError
+
+PROFILES = click.Choice(["smoke", "quick", "full"])
+
+
+def _examples(*lines: str) -> str:
+    """An epilog that click does not re-wrap."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(qnnlab.__version__, prog_name="qnnlab")
+def cli() -> None:
+    """Quantized neural networks on microcontrollers: measure, compare, reproduce."""
+
+
+@cli.command(
+    epilog=_examples(
+        "qnnlab report",
+        "qnnlab report --profile smoke --out smoke-site",
+        "qnnlab report --profile full --seed 7 --jobs 8",
+    )
+)
+@click.option("--profile", type=PROFILES, default="quick", show_default=True, help="How long.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="First seed.")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes (default: one a core).")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports/site"),
+    show_default=True,
+    help="Folder of the rendered report.",
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Report configuration (default: reports/report.yaml).",
+)
+def report(profile: str, seed: int, jobs: int | None, out: Path, config: Path | None) -> None:
+    """Run the experiments, execute the notebooks and render the report.
+
+    Finished runs are kept and reused; interrupt it and it goes on where it was.
+    """
+    from qnnlab.report.build import build_report
+
+    built = build_report(profile=profile, seed=seed, jobs=jobs, out=out, config=config)
+    click.echo(f"{built.index}")
+    if built.failed:
+        raise click.exceptions.Exit(1)
+
+
+@cli.command(
+    epilog=_examples(
+        "qnnlab inspect model.tflite",
+        "qnnlab inspect model.tflite --json | jq '.platforms[] | {platform, fits}'",
+    )
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of tables.")
+def inspect(model: Path, as_json: bool) -> None:
+    """Show what MODEL (.tflite) holds, what it costs and which platforms it fits.
+
+    A file that can't be read as a model gives one line and exit code 2.
+    """
+    from qnnlab.cli.inspect_view import show
+    from qnnlab.lab import inspect_model
+
+    found = inspect_model(model)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+    else:
+        show(found)
+
+
+@cli.command(
+    epilog=_examples(
+        "qnnlab run digits ptq_w8a8_pc_minmax",
+        "qnnlab run digits qat_tfmot_w8a8 --seed 3 --profile smoke --json",
+    )
+)
+@click.argument("task")
+@click.argument("method")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--profile", type=PROFILES, default="quick", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+def run(task: str, method: str, seed: int, profile: str, as_json: bool) -> None:
+    """Run METHOD on TASK (or reuse its record) and print the figures."""
+    from qnnlab.cli.record_view import show
+    from qnnlab.lab import Spec
+    from qnnlab.lab import run as run_spec
+
+    record = run_spec(Spec(task, method, seed=seed, profile=profile))
+    if as_json:
+        click.echo(record.to_json(), nl=False)
+    else:
+        show(record)
+    if not record.ok:
+        raise click.exceptions.Exit(1)
+
+
+@cli.command(epilog=_examples("qnnlab records", "qnnlab records --csv > records.csv"))
+@click.option("--csv", "as_csv", is_flag=True, help="One row a figure, with unit, kind, source.")
+def records(as_csv: bool) -> None:
+    """List the runs in the store ($QNNLAB_RUNS, else ./runs)."""
+    from qnnlab.cli.record_view import show_all
+    from qnnlab.lab import RunStore, values_frame
+
+    store = RunStore()
+    if as_csv:
+        click.echo(values_frame(store).to_csv(index=False), nl=False)
+    else:
+        show_all(store)
+
+
+@cli.command("list", epilog=_examples("qnnlab list methods", "qnnlab list platforms"))
+@click.argument("what", type=click.Choice(["tasks", "methods", "platforms"]))
+def list_names(what: str) -> None:
+    """List the tasks, methods or platforms by name."""
+    from qnnlab.methods import RECIPES
+    from qnnlab.survey import platforms
+    from qnnlab.tasks import TASKS
+
+    if what == "tasks":
+        titles = {task.name: f"{task.title} ({task.origin})" for task in TASKS.values()}
+    elif what == "methods":
+        titles = {recipe.name: recipe.title for recipe in RECIPES.values()}
+    else:
+        titles = dict(platforms()["platform"])
+    width = max(map(len, titles))
+    for name, title in titles.items():
+        click.echo(f"{name:<{width}}  {title}")
+
+
+@cli.group()
+def notebooks() -> None:
+    """Keep the notebooks' two files in step: NN_name.py (the source) and NN_name.ipynb."""
+
+
+@notebooks.command("sync", epilog=_examples("qnnlab notebooks sync"))
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("notebooks"))
+def notebooks_sync(folder: Path) -> None:
+    """Write each .ipynb in FOLDER anew from its .py."""
+    from qnnlab.report.pairing import sync
+
+    for path in sync(folder):
+        click.echo(f"{path}")
+
+
+def main() -> None:
+    """Entry point: an error on purpose is one line on standard error and exit code 2."""
+    try:
+        cli(prog_name="qnnlab")
+    except QnnlabError as error:
+        click.echo(f"qnnlab: {error}", err=True)
+        sys.exit(2)

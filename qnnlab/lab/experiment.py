@@ -1,0 +1,97 @@
+"""Execute one spec in this process and store what came out, success or failure."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import traceback
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import qnnlab
+from qnnlab import backend
+from qnnlab.errors import QnnlabError, StoreError
+from qnnlab.lab.measure import measure
+from qnnlab.lab.provenance import code_sha256, library_versions, machine, run_key
+from qnnlab.lab.record import Record
+from qnnlab.lab.spec import Spec
+from qnnlab.lab.store import RunStore, weights_from_file, weights_to_bytes
+from qnnlab.methods import FAMILIES, RECIPES, Compressed, Job
+from qnnlab.tasks import TASKS, TaskData
+
+MODEL = "model.tflite"
+WEIGHTS = "weights.npz"
+
+
+def _compress(spec: Spec, store: RunStore, data: TaskData) -> Compressed:
+    task, recipe = TASKS[spec.task], RECIPES[spec.method]
+    backend.seed_everything(spec.seed)
+    model = task.build()
+    parent = spec.parent()
+    if parent is not None:
+        model.set_weights(weights_from_file(store.path(run_key(parent), WEIGHTS)))
+    job = Job(model=model, data=data, budget=task.budgets[spec.profile], seed=spec.seed)
+    return FAMILIES[recipe.family].apply(job, recipe.settings)
+
+
+def _provenance(spec: Spec) -> dict[str, Any]:
+    parent = spec.parent()
+    return {
+        "qnnlab": qnnlab.__version__,
+        "code_sha256": code_sha256(),
+        "versions": library_versions(),
+        "machine": machine(),
+        "parent": None if parent is None else run_key(parent),
+    }
+
+
+def failed_record(spec: Spec, reason: str, started: datetime, detail: str = "") -> Record:
+    """The record of a run that did not finish; `detail` is a traceback, where there is one."""
+    seconds = (datetime.now(timezone.utc) - started).total_seconds()
+    provenance = {**_provenance(spec), "detail": detail}
+    line = " ".join(reason.split()) or "no reason was given"
+    return Record(
+        run_key(spec), spec, "failed", line, (), provenance, started.isoformat(), round(seconds, 3)
+    )
+
+
+def execute(spec: Spec, root: Path | str) -> Record:
+    """Run `spec` and store its record below `root`. Its parent must be in the store.
+
+    Any failure of the run becomes a failed record; only StoreError is raised.
+    """
+    store = RunStore(root)
+    started = datetime.now(timezone.utc)
+    clock = time.monotonic()
+    artifacts: dict[str, bytes] = {}
+    try:
+        data = TASKS[spec.task].load()
+        compressed = _compress(spec, store, data)
+        artifacts[MODEL] = compressed.tflite
+        if compressed.weights is not None:
+            artifacts[WEIGHTS] = weights_to_bytes(compressed.weights)
+        provenance = {
+            **_provenance(spec),
+            "origin": TASKS[spec.task].origin,
+            "data_sha256": data.sha256(),
+            "artifacts": {n: hashlib.sha256(c).hexdigest() for n, c in artifacts.items()},
+        }
+        record = Record(
+            run_key(spec),
+            spec,
+            "ok",
+            None,
+            (*measure(compressed.tflite, data), *compressed.values),
+            provenance,
+            started.isoformat(),
+            round(time.monotonic() - clock, 3),
+        )
+    except StoreError:
+        raise
+    except Exception as error:
+        line = str(error) if isinstance(error, QnnlabError) else f"{type(error).__name__}: {error}"
+        record = failed_record(spec, line, started, traceback.format_exc())
+        artifacts = {}
+    store.put(record, artifacts)
+    return record

@@ -1,0 +1,19 @@
+"""The float32 model that every other method starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qnnlab.methods.convert import to_tflite
+from qnnlab.methods.method import Compressed, Family, Job
+from qnnlab.methods.training import fit
+
+
+def apply(job: Job, settings: Mapping[str, Any]) -> Compressed:
+    """Train the reference architecture and keep its weights for the methods that follow."""
+    fit(job.model, job, job.budget.epochs, job.budget.learning_rate)
+    return Compressed(to_tflite(job.model), weights=job.model.get_weights())
+
+
+FAMILY = Family("float_baseline", {}, apply)

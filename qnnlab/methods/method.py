@@ -1,0 +1,67 @@
+"""What a recipe holds, what a family is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnlab.tasks import Budget, TaskData
+from qnnlab.values import Value
+
+Weights = list[NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One method: a row of `recipes.yaml`.
+
+    `parent` names the method whose trained weights it starts from; None trains from scratch.
+    """
+
+    name: str
+    title: str
+    family: str
+    parent: str | None
+    section: str
+    source: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a family works on.
+
+    `model` is a tf_keras model: untrained when the recipe has no parent, else with the parent's
+    weights. Training is repeatable: the caller has set `seed` everywhere.
+    """
+
+    model: Any
+    data: TaskData
+    budget: Budget
+    seed: int
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What a family gives back: a .tflite file, weights for children, figures of its own."""
+
+    tflite: bytes
+    weights: Weights | None = None
+    values: tuple[Value, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Family:
+    """Runs the recipes of one kind.
+
+    `settings` maps each setting that a recipe must give to its allowed values, or to a type with
+    a range (low, high), so that a wrong recipe fails when it is read.
+    """
+
+    name: str
+    settings: Mapping[str, tuple[Any, ...] | range]
+    apply: Callable[[Job, Mapping[str, Any]], Compressed]

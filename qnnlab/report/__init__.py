@@ -1,0 +1,1 @@
+"""Notebooks, their exhibits, and the report made of them: a static site and a PDF."""

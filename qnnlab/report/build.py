@@ -1,0 +1,252 @@
+"""From a configuration to a rendered report: runs, notebooks, pages, PDF."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+import qnnlab
+from qnnlab.errors import DataError, ReportError
+from qnnlab.files import remove_orphans, replacing_folder, resource
+from qnnlab.lab import Record, RunStore, Sweep, sweep, values_frame
+from qnnlab.lab.provenance import code_sha256, library_versions, machine
+from qnnlab.lab.study import REPEATS, study_specs, summarise
+from qnnlab.report.execute import execute_notebook
+from qnnlab.report.notebooks import notebook_title
+from qnnlab.report.pdf import build_pdf
+from qnnlab.report.site import ExecutedNotebook, FailedRun, IndexContext, KeyFigure, build_site
+from qnnlab.report.tables import BASELINE
+from qnnlab.values import Value
+
+NOTEBOOK_TIMEOUT_S = 3600
+_FIELDS = {"title", "lead", "task", "methods", "notebooks"}
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """What a report is made of: see `reports/report.yaml`."""
+
+    title: str
+    lead: str
+    task: str
+    methods: str | list[str]
+    notebooks: list[str]
+
+
+@dataclass(frozen=True)
+class BuiltReport:
+    """Where the report is, and the runs that failed on the way."""
+
+    index: Path
+    failed: tuple[Record, ...]
+
+
+def read_config(path: Path) -> ReportConfig:
+    """Read a report configuration; raises DataError on wrong fields."""
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: can't be read: {' '.join(str(error).split())}") from None
+    if not isinstance(fields, dict) or set(fields) != _FIELDS:
+        raise DataError(f"{path}: its fields must be {', '.join(sorted(_FIELDS))}")
+    for name in ("methods", "notebooks"):
+        value = fields[name]
+        names = isinstance(value, list) and value and all(isinstance(v, str) for v in value)
+        if not names and not (name == "methods" and value == "all"):
+            raise DataError(f"{path}: {name} must be a list of names")
+    for name in ("title", "lead", "task"):
+        if not isinstance(fields[name], str):
+            raise DataError(f"{path}: {name} must be text")
+    return ReportConfig(**fields)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _counts(runs: Sweep) -> str:
+    return f"{runs.reused} runs reused, {runs.ran} run now, {len(runs.failed)} failed"
+
+
+def _execute(
+    config: ReportConfig, parameters: Mapping[str, Any], folder: Path
+) -> list[ExecutedNotebook]:
+    """Run the notebooks, two at a time: each has its own processes."""
+    sources = [resource("notebooks") / f"{name}.ipynb" for name in config.notebooks]
+    for source in sources:
+        if not source.exists():
+            raise ReportError(f"{source} does not exist; `qnnlab notebooks sync` writes it")
+
+    def execute(source: Path) -> ExecutedNotebook:
+        started = time.monotonic()
+        target = folder / source.name
+        execute_notebook(source, target, parameters, timeout_s=NOTEBOOK_TIMEOUT_S)
+        _say(f"notebook {source.stem}: {time.monotonic() - started:.1f} s")
+        return ExecutedNotebook(source.stem, notebook_title(target), target)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(execute, sources))
+
+
+def _key_figures(summary: pd.DataFrame, runs: Sweep) -> list[KeyFigure]:
+    """What the front page shows first; computed from the runs, left out where they lack."""
+    figures = []
+    if BASELINE in summary.index:
+        base = summary.loc[BASELINE]
+        source = f"mean of {int(base['runs'])} seeds, LiteRT reference kernels"
+        figures.append(
+            KeyFigure(
+                "float32 accuracy",
+                Value("accuracy", round(base["accuracy"], 1), "%", "measured", source),
+            )
+        )
+    runnable = summary.dropna(subset=["arena_bytes"]) if len(summary) else summary
+    others = runnable.drop(index=BASELINE, errors="ignore")
+    if len(others) and BASELINE in summary.index:
+        best = others.loc[others["accuracy"].idxmax()]
+        base = summary.loc[BASELINE]
+        figures += [
+            KeyFigure(
+                f"most accurate compressed method that TFLM runs: {best['title']}",
+                Value("accuracy", round(best["accuracy"], 1), "%", "measured", "mean of its seeds"),
+            ),
+            KeyFigure(
+                "its file against float32",
+                Value(
+                    "file_share",
+                    round(100 * best["file_bytes"] / base["file_bytes"]),
+                    "%",
+                    "measured",
+                    "the two .tflite files",
+                ),
+            ),
+            KeyFigure(
+                "its arena against float32",
+                Value(
+                    "arena_share",
+                    round(100 * best["arena_bytes"] / base["arena_bytes"]),
+                    "%",
+                    "measured",
+                    "TFLM on this machine",
+                ),
+            ),
+        ]
+    done = sum(record.ok for record in runs.records)
+    figures.append(KeyFigure("runs finished", Value("runs", done, "", "measured", "the run store")))
+    return figures
+
+
+def _commit() -> str:
+    """The checkout's commit, marked when there are changes on top; unknown in a wheel."""
+    folder = Path(qnnlab.__file__).parent
+    try:
+        command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _today() -> date:
+    """Today in UTC, or the day that SOURCE_DATE_EPOCH names, for a repeatable build."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    when = datetime.fromtimestamp(int(epoch), timezone.utc) if epoch.isdecimal() else None
+    return (when or datetime.now(timezone.utc)).date()
+
+
+def _index(
+    config: ReportConfig,
+    profile: str,
+    seed: int,
+    runs: Sweep,
+    downloads: Sequence[tuple[str, str]],
+) -> IndexContext:
+    last = seed + REPEATS[profile] - 1
+    versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
+    provenance = {
+        "Profile": profile,
+        "Task": config.task,
+        "Seeds": f"{seed}" if last == seed else f"{seed} to {last}",
+        "Runs": _counts(runs),
+        "Libraries": versions,
+        "Code": f"sha256 {code_sha256()[:16]}…",
+        "Machine": ", ".join(machine().values()),
+    }
+    return IndexContext(
+        title=config.title,
+        lead=config.lead,
+        version=qnnlab.__version__,
+        commit=_commit(),
+        profile=profile,
+        date=_today(),
+        key_figures=_key_figures(summarise(runs.records), runs),
+        provenance=provenance,
+        failures=[FailedRun(str(r.spec), r.reason or "") for r in runs.failed],
+        downloads=downloads,
+    )
+
+
+def _write_downloads(records: Sequence[Record], folder: Path) -> list[tuple[str, str]]:
+    documents = [json.loads(record.to_json()) for record in records]
+    (folder / "records.json").write_text(json.dumps(documents, indent=1), encoding="utf-8")
+    values_frame(records).to_csv(folder / "records.csv", index=False)
+    return [
+        ("every figure with unit, kind and source (CSV)", "records.csv"),
+        ("every record with its provenance (JSON)", "records.json"),
+    ]
+
+
+def build_report(
+    *,
+    profile: str = "quick",
+    seed: int = 0,
+    jobs: int | None = None,
+    out: Path = Path("reports/site"),
+    config: Path | None = None,
+) -> BuiltReport:
+    """Run what is missing, execute the notebooks and render the site and the PDF into `out`.
+
+    `out` is replaced as a whole when all of it is done. Raises ReportError, DataError, SpecError
+    or StoreError; finished runs stay in the store.
+    """
+    settings = read_config(config or resource("reports/report.yaml"))
+    specs = study_specs(settings.task, settings.methods, seed, profile)
+    store = RunStore()
+    runs = sweep(specs, store, jobs=jobs)
+    _say(_counts(runs))
+    os.environ["QNNLAB_RUNS"] = str(store.root)  # the notebooks' kernels read the same store
+    parameters = {
+        "task": settings.task,
+        "methods": settings.methods,
+        "seed": seed,
+        "profile": profile,
+    }
+    out = out.absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    remove_orphans(out.parent)
+    with replacing_folder(out) as folder:
+        (folder / "notebooks").mkdir()
+        pages = _execute(settings, parameters, folder / "notebooks")
+        downloads = _write_downloads(runs.records, folder)
+        downloads += [(f"{p.title}: executed notebook", f"notebooks/{p.path.name}") for p in pages]
+        index = _index(settings, profile, seed, runs, downloads)
+        started = time.monotonic()
+        build_pdf(pages, index, folder / "report.pdf")
+        index = _index(
+            settings, profile, seed, runs, [("this report (PDF)", "report.pdf"), *downloads]
+        )
+        build_site(pages, index, folder)
+        _say(f"pages and PDF: {time.monotonic() - started:.1f} s")
+    return BuiltReport(out / "index.html", runs.failed)

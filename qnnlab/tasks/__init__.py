@@ -1,0 +1,15 @@
+"""Tasks: data, metric and reference model behind one interface; one file a task."""
+
+from qnnlab.registry import Registry
+from qnnlab.tasks.task import Budget, Origin, Task, TaskData
+
+TASKS: Registry[Task] = Registry("task", __name__, "TASK")
+
+
+def load_task(name: str) -> tuple[Task, TaskData]:
+    """A task and its data. Raises SpecError on an unknown name."""
+    task = TASKS[name]
+    return task, task.load()
+
+
+__all__ = ["TASKS", "Budget", "Origin", "Task", "TaskData", "load_task"]

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qnnlab.lab import RunStore, Sweep, sweep
+from qnnlab.lab.study import study_specs
+
+ROOT = Path(__file__).parent.parent
+MODELS = ROOT / "data/mlperf_tiny/models"
+
+
+@pytest.fixture(autouse=True)
+def _own_run_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QNNLAB_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session")
+def smoke_store(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
+    return RunStore(tmp_path_factory.mktemp("smoke") / "runs")
+
+
+@pytest.fixture(scope="session")
+def smoke_study(smoke_store: RunStore) -> Sweep:
+    """Every method on digits, trained for a moment; real runs, made once."""
+    return sweep(study_specs("digits", "all", 0, "smoke"), smoke_store)

@@ -1,0 +1,30 @@
+"""Stand-ins for `execute`, importable by worker processes: they behave well, fail or die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from qnnlab.lab import Record, RunStore, Spec
+from qnnlab.lab.provenance import run_key
+from qnnlab.values import Value
+
+
+def behave(spec: Spec, root: str) -> Record:
+    value = Value("accuracy", 50.0 + spec.seed, "%", "measured", "a stand-in")
+    record = Record(run_key(spec), spec, "ok", None, (value,))
+    RunStore(root).put(record)
+    return record
+
+
+def die_on_seed_1(spec: Spec, root: str) -> Record:
+    if spec.seed == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return behave(spec, root)
+
+
+def hang_on_seed_1(spec: Spec, root: str) -> Record:
+    if spec.seed == 1:
+        time.sleep(60)
+    return behave(spec, root)

@@ -1,0 +1,97 @@
+"""Real runs of every method, trained for a moment: what a record must hold."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from qnnlab.lab import Record, RunStore, Spec, Sweep, sweep
+from qnnlab.lab.experiment import execute
+from qnnlab.methods import RECIPES, Compressed
+from qnnlab.methods import tflite_ptq as family
+
+pytestmark = pytest.mark.slow
+
+
+def _record(study: Sweep, method: str) -> Record:
+    return next(record for record in study.records if record.spec.method == method)
+
+
+@pytest.mark.parametrize("method", list(RECIPES))
+def test_every_method_gives_a_complete_record(
+    smoke_study: Sweep, smoke_store: RunStore, method: str
+) -> None:
+    record = _record(smoke_study, method)
+    assert record.ok, record.reason
+    assert record.provenance["origin"] == "real"
+    for value in record.results:
+        assert value.source
+        assert value.value is not None or value.reason
+    model = smoke_store.path(record.key, "model.tflite").read_bytes()
+    assert record["file_bytes"].value == len(model)
+    digest = record.provenance["artifacts"]["model.tflite"]
+    assert hashlib.sha256(model).hexdigest() == digest
+    assert 0 < record["gzip_bytes"].value < len(model)
+    assert record["macs"].value == 272_864
+
+
+def test_only_tflm_refuses_only_the_hybrid_model(smoke_study: Sweep) -> None:
+    absent = {
+        (record.spec.method, value.name): str(value.reason)
+        for record in smoke_study.records
+        for value in record.results
+        if value.value is None
+    }
+    assert {method for method, _ in absent} == {"ptq_w8_dynamic"}
+    assert all("Hybrid models are not supported" in reason for reason in absent.values())
+    assert ("ptq_w8_dynamic", "arena_bytes") in absent
+
+
+def test_int8_weights_take_a_quarter_of_float32_ones(smoke_study: Sweep) -> None:
+    base = _record(smoke_study, "float32")["weight_bytes"].value
+    int8 = _record(smoke_study, "ptq_w8a8_pc_minmax")["weight_bytes"].value
+    assert int8 * 4 == base
+
+
+def test_pruned_files_are_zero_and_no_smaller(smoke_study: Sweep) -> None:
+    pruned, plain = (
+        _record(smoke_study, name) for name in ("prune_magnitude_s80_w8a8", "ptq_w8a8_pc_minmax")
+    )
+    assert pruned["weight_zero_pct"].value > 75
+    assert abs(pruned["runtime_saved_bytes"].value) < 0.01 * plain["file_bytes"].value
+    assert pruned["gzip_bytes"].value < 0.7 * plain["gzip_bytes"].value
+
+
+def test_same_spec_gives_the_same_record(smoke_study: Sweep, tmp_path: Path) -> None:
+    specs = [Spec("digits", name, profile="smoke") for name in ("float32", "ptq_w8a8_pt_minmax")]
+    for again in sweep(specs, RunStore(tmp_path)).records:
+        before = _record(smoke_study, again.spec.method)
+        assert again.results == before.results
+        assert again.provenance["artifacts"] == before.provenance["artifacts"]
+        assert again.key == before.key
+
+
+def test_reference_model_reaches_97_percent(tmp_path: Path) -> None:
+    (record,) = sweep([Spec("digits", "float32", profile="quick")], RunStore(tmp_path)).records
+    assert record["accuracy"].value >= 97.0
+    assert record.seconds < 60
+
+
+def test_a_failing_method_becomes_a_record(
+    smoke_store: RunStore, smoke_study: Sweep, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_: object) -> Compressed:
+        raise RuntimeError("the converter\nis not in the mood")
+
+    monkeypatch.setitem(
+        __import__("qnnlab.methods", fromlist=["FAMILIES"]).FAMILIES._entries(),
+        "float_baseline",
+        family.FAMILY.__class__("float_baseline", {}, broken),
+    )
+    record = execute(Spec("digits", "float32", seed=9, profile="smoke"), tmp_path)
+    assert not record.ok
+    assert record.reason == "RuntimeError: the converter is not in the mood"
+    assert "Traceback" in record.provenance["detail"]
+    assert RunStore(tmp_path).get(record.key) == record

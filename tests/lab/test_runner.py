@@ -1,0 +1,78 @@
+"""Sweeps with stand-in workers: what is reused, what fails, what goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fake_workers
+import pytest
+
+from qnnlab.errors import SpecError
+from qnnlab.lab import Record, RunStore, Spec, sweep
+from qnnlab.lab.runner import TIMEOUT_S, with_parents
+
+
+class Log:
+    """A progress that remembers."""
+
+    def __init__(self) -> None:
+        self.begun: tuple[int, int] | None = None
+        self.seen: list[Record] = []
+
+    def begin(self, total: int, reused: int) -> None:
+        self.begun = (total, reused)
+
+    def finished(self, record: Record) -> None:
+        self.seen.append(record)
+
+    def end(self) -> None:
+        pass
+
+
+SPECS = [Spec("digits", "ptq_w8a8_pc_minmax", seed=s, profile="smoke") for s in range(3)]
+
+
+def test_parents_come_first_and_once() -> None:
+    ordered = with_parents([SPECS[0], Spec("digits", "ptq_w8_dynamic", profile="smoke")])
+    assert [spec.method for spec in ordered] == ["float32", "ptq_w8a8_pc_minmax", "ptq_w8_dynamic"]
+
+
+def test_second_sweep_reuses_everything(tmp_path: Path) -> None:
+    store, log = RunStore(tmp_path), Log()
+    first = sweep(SPECS, store, jobs=2, progress=log, worker=fake_workers.behave)
+    assert (first.reused, first.ran, first.failed) == (0, 6, ())
+    assert log.begun == (6, 0)
+    assert len(log.seen) == 6
+    again = sweep(SPECS, store, jobs=2, progress=Log(), worker=fake_workers.die_on_seed_1)
+    assert (again.reused, again.ran) == (6, 0)
+    assert again.records == first.records
+    assert [record.spec for record in again.records] == SPECS
+
+
+def test_a_killed_worker_loses_only_its_own_run(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    swept = sweep(SPECS, store, jobs=2, progress=Log(), worker=fake_workers.die_on_seed_1)
+    assert [record.ok for record in swept.records] == [True, False, True]
+    reason = swept.records[1].reason
+    assert reason is not None
+    assert "its parent digits/float32/host/s1/smoke failed" in reason
+    assert "worker process died" in reason
+    mended = sweep(SPECS, store, jobs=2, progress=Log(), worker=fake_workers.behave)
+    assert mended.failed == ()
+    assert (mended.reused, mended.ran) == (4, 2)
+
+
+def test_a_hanging_run_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIMEOUT_S, "smoke", 5)
+    swept = sweep(
+        SPECS[:2], RunStore(tmp_path), jobs=2, progress=Log(), worker=fake_workers.hang_on_seed_1
+    )
+    assert [record.ok for record in swept.records] == [True, False]
+    assert "no answer within 5 s" in str(swept.records[1].reason)
+
+
+def test_a_wrong_name_stops_before_anything_runs(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    with pytest.raises(SpecError, match="unknown method"):
+        sweep([*SPECS, Spec("digits", "nonsense")], store, worker=fake_workers.behave)
+    assert not store.root.exists()
