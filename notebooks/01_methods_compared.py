@@ -13,6 +13,10 @@
 # %% [markdown]
 # # Methods compared
 #
+# What does it cost to make a network small enough for a microcontroller? This notebook runs each
+# method on one task through the real tools, measures what comes out, and draws which methods are
+# beaten by no other.
+#
 # A quantized network stores a real number $r$ as a small integer $q$:
 #
 # $$r = s \, (q - z)$$
@@ -20,8 +24,7 @@
 # with a *scale* $s$ and a *zero point* $z$. With 8 bits the weights take a quarter of the bytes of
 # float32, and a microcontroller multiplies integers faster than floats. The question is what that
 # costs in accuracy, and whether a method that trains with quantization in mind (QAT) is worth its
-# training over one that only converts (PTQ). This notebook runs each method on one task through
-# the real tools, measures what comes out, and draws who is beaten by nobody.
+# training over one that only converts (PTQ).
 
 # %% tags=["parameters"]
 task = "digits"

@@ -59,9 +59,10 @@ _CHATTER = ("INFO:", "WARNING:", "[RecordingMicroAllocator]")
 class RuntimeRun:
     """What an interpreter answered.
 
-    `outputs`: the model's first output for each sample, of shape (samples, …) without the
-    model's own batch dimension of 1; None for a model without outputs. `arena_bytes`: the memory
-    that TFLM took of its arena in all, on this 64-bit host; None for LiteRT.
+    `outputs`: the model's first output for each sample, of shape (samples, …) where a leading
+    dimension of 1 in the model's own shape is dropped; None for a model without outputs.
+    `arena_bytes`: the memory that TFLM took of its arena in all, on this 64-bit host; None for
+    LiteRT. It varies by some bytes from run to run, with where the arena is aligned.
     """
 
     runtime: str
@@ -240,7 +241,8 @@ def _crash(shown: str, code: int, stderr: str) -> str:
 def _refusal(reason: str, stderr: str, request: Mapping[str, Any]) -> str:
     """The interpreter's own reason: LiteRT raises it, TFLM prints it before it gives up."""
     if request["runtime"] != "tflm":
-        return _one_line(reason)
+        # LiteRT strings its messages together without a space.
+        return _one_line(reason.replace("Node number", " Node number"))
     lines = _telling(stderr)
     node = next((found for line in lines if (found := _NODE.search(line))), None)
     told = next((line for line in lines if not _NODE.search(line)), reason)

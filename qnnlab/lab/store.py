@@ -57,8 +57,7 @@ class RunStore:
 
         Raises StoreError (disk full, no permission); the store is then as it was before.
         """
-        before = self.get(record.key)
-        if before is not None and before.ok:
+        if self._has_finished(record.key):
             return
         try:
             with replacing_folder(self.root / record.key) as folder:
@@ -66,7 +65,13 @@ class RunStore:
                     (folder / name).write_bytes(content)
                 (folder / _RECORD).write_text(record.to_json(), encoding="utf-8")
         except OSError as error:
+            if self._has_finished(record.key):  # another process was quicker
+                return
             raise StoreError(f"{self.root}: run not stored: {error.strerror or error}") from None
+
+    def _has_finished(self, key: str) -> bool:
+        record = self.get(key)
+        return record is not None and record.ok
 
     def __iter__(self) -> Iterator[Record]:
         """Every record, by key."""

@@ -180,7 +180,7 @@ def _output_markdown(text: str) -> str:
 
 def _drop_title(soup: BeautifulSoup) -> None:
     """The page shows its title itself."""
-    first = soup.find("h1")
+    first = soup.select_one("section.prose > h1")
     if first is not None:
         first.decompose()
 

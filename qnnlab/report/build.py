@@ -28,6 +28,8 @@ from qnnlab.report.notebooks import notebook_title
 from qnnlab.report.pdf import build_pdf
 from qnnlab.report.site import ExecutedNotebook, FailedRun, IndexContext, KeyFigure, build_site
 from qnnlab.report.tables import BASELINE
+from qnnlab.survey import TABLE_II
+from qnnlab.targets import fit_platforms
 from qnnlab.values import Value
 
 NOTEBOOK_TIMEOUT_S = 3600
@@ -100,52 +102,35 @@ def _execute(
         return list(pool.map(execute, sources))
 
 
-def _key_figures(summary: pd.DataFrame, runs: Sweep) -> list[KeyFigure]:
+def _measured(label: str, name: str, value: float, unit: str, source: str) -> KeyFigure:
+    return KeyFigure(label, Value(name, value, unit, "measured", source))
+
+
+def _key_figures(summary: pd.DataFrame) -> list[KeyFigure]:
     """What the front page shows first; computed from the runs, left out where they lack."""
-    figures = []
-    if BASELINE in summary.index:
-        base = summary.loc[BASELINE]
-        source = f"mean of {int(base['runs'])} seeds, LiteRT reference kernels"
-        figures.append(
-            KeyFigure(
-                "float32 accuracy",
-                Value("accuracy", round(base["accuracy"], 1), "%", "measured", source),
-            )
-        )
-    runnable = summary.dropna(subset=["arena_bytes"]) if len(summary) else summary
-    others = runnable.drop(index=BASELINE, errors="ignore")
-    if len(others) and BASELINE in summary.index:
-        best = others.loc[others["accuracy"].idxmax()]
-        base = summary.loc[BASELINE]
-        figures += [
-            KeyFigure(
-                f"most accurate compressed method that TFLM runs: {best['title']}",
-                Value("accuracy", round(best["accuracy"], 1), "%", "measured", "mean of its seeds"),
-            ),
-            KeyFigure(
-                "its file against float32",
-                Value(
-                    "file_share",
-                    round(100 * best["file_bytes"] / base["file_bytes"]),
-                    "%",
-                    "measured",
-                    "the two .tflite files",
-                ),
-            ),
-            KeyFigure(
-                "its arena against float32",
-                Value(
-                    "arena_share",
-                    round(100 * best["arena_bytes"] / base["arena_bytes"]),
-                    "%",
-                    "measured",
-                    "TFLM on this machine",
-                ),
-            ),
-        ]
-    done = sum(record.ok for record in runs.records)
-    figures.append(KeyFigure("runs finished", Value("runs", done, "", "measured", "the run store")))
-    return figures
+    if BASELINE not in summary.index:
+        return []
+    base = summary.loc[BASELINE]
+    kernels = f"mean of {base['runs']} seeds, LiteRT reference kernels"
+    figures = [_measured("float32 accuracy", "accuracy", round(base["accuracy"], 1), "%", kernels)]
+    others = summary.drop(index=BASELINE).dropna(subset=["arena_bytes"])
+    if others.empty:
+        return figures
+    best = others.loc[others["accuracy"].idxmax()]
+    label = f"most accurate compressed method that TFLM runs: {best['title']}"
+    figures.append(_measured(label, "accuracy", round(best["accuracy"], 1), "%", kernels))
+    for name, source in (("file", "the two .tflite files"), ("arena", "TFLM on this machine")):
+        share = round(100 * best[f"{name}_bytes"] / base[f"{name}_bytes"])
+        figures.append(_measured(f"its {name} against float32", name, share, "%", source))
+    fits = fit_platforms(int(best["file_bytes_max"]), int(best["arena_bytes_max"]))
+    fitting = Value(
+        "platforms",
+        sum(fit.fits is True for fit in fits),
+        f"of {len(fits)}",
+        "estimated",
+        f"measured model and arena against the quoted sizes of {TABLE_II}",
+    )
+    return [*figures, KeyFigure("platforms that it fits", fitting)]
 
 
 def _commit() -> str:
@@ -191,7 +176,7 @@ def _index(
         commit=_commit(),
         profile=profile,
         date=_today(),
-        key_figures=_key_figures(summarise(runs.records), runs),
+        key_figures=_key_figures(summarise(runs.records)),
         provenance=provenance,
         failures=[FailedRun(str(r.spec), r.reason or "") for r in runs.failed],
         downloads=downloads,

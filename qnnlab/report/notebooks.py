@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,16 +37,6 @@ def read_notebook(path: Path) -> NotebookNode:
     except Exception as error:
         raise ReportError(f"{path} is not a notebook: {first_line(error)}") from None
     return notebook
-
-
-def notebook_title(path: Path) -> str:
-    """The text of the first top-level heading in the notebook `path`, or the file's stem."""
-    for cell in read_notebook(path).cells:
-        if cell.cell_type == "markdown":
-            heading = re.search(r"^# +(.+?)[ #]*$", cell.source, flags=re.MULTILINE)
-            if heading:
-                return heading[1]
-    return path.stem
 
 
 def first_line(error: object) -> str:

@@ -19,7 +19,7 @@ from qnnlab.report.site import IndexContext, template_environment
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
-_LONG_WORD = 16
+_LONG_WORD = re.compile(r"\S{16,}")
 
 
 def build_pdf(pages: Sequence[ExecutedNotebook], index: IndexContext, target: Path) -> None:
@@ -154,9 +154,13 @@ def _tables(soup: BeautifulSoup) -> None:
         table.insert(0, caption.extract())
         exhibit.unwrap()
     for text in soup.select("td, th"):
-        for node in text.find_all(string=re.compile(rf"\S{{{_LONG_WORD}}}")):
-            # Without a place to break, one long name would push its table off the page.
-            node.replace_with(re.sub(r"(?<=\w[/_.,:+=-])(?=\w)", "\N{ZERO WIDTH SPACE}", str(node)))
+        for node in text.find_all(string=_LONG_WORD):
+            node.replace_with(_LONG_WORD.sub(_breakable, str(node)))
+
+
+def _breakable(word: re.Match[str]) -> str:
+    """A long name with places to break, without which it would push its table off the page."""
+    return re.sub(r"(?<=\w[/_.,:+=-])(?=\w)", "\N{ZERO WIDTH SPACE}", word[0])
 
 
 def _figures(soup: BeautifulSoup) -> None:

@@ -143,7 +143,7 @@ def headroom_map(fits: pd.DataFrame, sources: Sequence[Provenance]) -> Figure:
             for j, chip in enumerate(chips):
                 room = rooms.loc[candidate, chip]
                 text = "?" if pd.isna(room) else _short(float(room) / KB)
-                axes.text(j, i, text, ha="center", va="center", fontsize=7.5)
+                axes.text(j, i, text, ha="center", va="center", fontsize=9)
         axes.set_xticks(range(len(chips)), chips, rotation=40, ha="right")
         axes.set_yticks(range(len(order)), order)
         axes.grid(visible=False)

@@ -77,7 +77,10 @@ def answers_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
         )
     )
     worst = "max_difference_litert_reference~litert_xnnpack"
-    shown[names[worst]] = frame[f"{worst}_max"]
+    shown[names[worst]] = [
+        f"{x:.0f} LSB" if float(x).is_integer() and x > 0 else f"{x:.1g}"
+        for x in frame[f"{worst}_max"]
+    ]
     return Table(
         shown,
         caption=(

@@ -67,7 +67,9 @@ def test_constants_are_views_of_the_file(kws: bytes) -> None:
 def test_values_equal_litert(kws: bytes) -> None:
     """The interpreter that made the files reads the same constants and parameters."""
     litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs the runtimes extra")
-    interpreter = litert.Interpreter(model_content=kws)
+    interpreter = litert.Interpreter(
+        model_content=kws, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
+    )
     interpreter.allocate_tensors()
     details = {d["index"]: d for d in interpreter.get_tensor_details()}
     for tensor in parse_tflite(kws).tensors:
