@@ -70,7 +70,12 @@ def model_optimization() -> Any:
     return tfmot
 
 
-def seed_everything(seed: int) -> None:
-    """Make what follows in this process repeatable: Python, numpy and TensorFlow."""
+def fresh_session(seed: int) -> None:
+    """Make what follows repeatable, whatever this process did before.
+
+    Seeds Python, numpy and TensorFlow, and restarts Keras's count of layer names, which end up
+    in the converted file and in its size.
+    """
+    keras().backend.clear_session()
     keras().utils.set_random_seed(seed)
     tensorflow().config.experimental.enable_op_determinism()

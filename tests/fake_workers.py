@@ -7,24 +7,23 @@ import signal
 import time
 
 from qnnlab.lab import Record, RunStore, Spec
-from qnnlab.lab.provenance import run_key
 from qnnlab.values import Value
 
 
-def behave(spec: Spec, root: str) -> Record:
+def behave(spec: Spec, root: str, key: str) -> Record:
     value = Value("accuracy", 50.0 + spec.seed, "%", "measured", "a stand-in")
-    record = Record(run_key(spec), spec, "ok", None, (value,))
+    record = Record(key, spec, "ok", None, (value,))
     RunStore(root).put(record)
     return record
 
 
-def die_on_seed_1(spec: Spec, root: str) -> Record:
+def die_on_seed_1(spec: Spec, root: str, key: str) -> Record:
     if spec.seed == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    return behave(spec, root)
+    return behave(spec, root, key)
 
 
-def hang_on_seed_1(spec: Spec, root: str) -> Record:
+def hang_on_seed_1(spec: Spec, root: str, key: str) -> Record:
     if spec.seed == 1:
         time.sleep(60)
-    return behave(spec, root)
+    return behave(spec, root, key)

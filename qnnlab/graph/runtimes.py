@@ -44,6 +44,7 @@ _PACKAGES = {
 }
 
 _ARENA_FLOOR = 2**20
+_ARENA_ALIGNMENT = 16
 _STDERR_TAIL = 2**16
 _REASON_LENGTH = 300
 # Seconds of CPU beyond the time limit after which an orphaned child ends on its own.
@@ -108,25 +109,21 @@ def run_model(
 ) -> RuntimeRun:
     """Run `model` in a child process, one invocation for each sample.
 
-    `inputs`: (samples, …) in the dtype of the model's input, for models of one input; None is a
-    single invocation with all inputs zero bytes, for any model. State variables carry over from
-    one sample to the next. Of several outputs the first is returned. `arena_bytes` is offered to
-    TFLM in place of a generous default, `memory_limit_mb` (MiB) bounds the child's address space
-    where the system allows.
+    `inputs`: (samples, …) in the dtype of the model's input, for models of one input; None is one
+    invocation with all inputs zero bytes, for any model. State variables carry over from sample
+    to sample. Of several outputs the first is returned. `arena_bytes` is offered to TFLM in place
+    of a generous default; `memory_limit_mb` (MiB) bounds the child's memory where the system can.
 
     Raises ModelFormatError for a model that can't be read, SpecError for an unknown runtime,
     RuntimeUnavailable where it is not installed, and RuntimeFault when inputs do not fit or the
     interpreter refuses the model, crashes or runs past `timeout_s`.
     """
-    version = runtime_version(runtime)
-    graph = parse_tflite(model)
+    version, graph = runtime_version(runtime), parse_tflite(model)
     samples = None if inputs is None else _fitting(graph, inputs)
-    memory_bytes = memory_limit_mb * 2**20
-    offered = arena_bytes if arena_bytes is not None else _default_arena(graph, memory_bytes)
     request = {
         "runtime": runtime,
-        "arena_bytes": offered,
-        "memory_bytes": memory_bytes,
+        "arena_bytes": arena_bytes or _default_arena(graph, memory_limit_mb * 2**20),
+        "memory_bytes": memory_limit_mb * 2**20,
         "cpu_seconds": math.ceil(timeout_s) + _CPU_SLACK,
         "n_inputs": len(graph.inputs),
         "n_outputs": len(graph.outputs),
@@ -139,9 +136,7 @@ def run_model(
             np.save(folder / "inputs.npy", samples, allow_pickle=False)
         code, stderr = _child(folder, runtime, timeout_s)
         outputs = _outcome(folder, request, code, stderr)
-    total = _ARENA_TOTAL.search(stderr)
-    arena = int(total[1]) if total and runtime == "tflm" else None
-    return RuntimeRun(runtime, version, outputs, arena)
+    return RuntimeRun(runtime, version, outputs, _arena_taken(stderr))
 
 
 def _fitting(graph: Graph, inputs: NDArray[Any]) -> NDArray[Any]:
@@ -163,7 +158,13 @@ def _fitting(graph: Graph, inputs: NDArray[Any]) -> NDArray[Any]:
 def _default_arena(graph: Graph, memory_bytes: int) -> int:
     """Ample for activations, scratch and the structures TFLM keeps for each tensor."""
     needed = _ARENA_FLOOR + 8 * graph_costs(graph).peak_live_bytes + graph.file_bytes
-    return min(needed, memory_bytes // 4)
+    # TFLM aligns from both ends: of another size, it would take a few bytes more or less.
+    return min(needed, memory_bytes // 4) // _ARENA_ALIGNMENT * _ARENA_ALIGNMENT
+
+
+def _arena_taken(stderr: str) -> int | None:
+    total = _ARENA_TOTAL.search(stderr)
+    return int(total[1]) if total else None
 
 
 def _child(folder: Path, runtime: str, timeout_s: float) -> tuple[int, str]:

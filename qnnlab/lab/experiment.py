@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 import traceback
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import qnnlab
 from qnnlab import backend
-from qnnlab.errors import QnnlabError, StoreError
+from qnnlab.errors import QnnlabError, SpecError, StoreError
 from qnnlab.lab.measure import measure
 from qnnlab.lab.provenance import code_sha256, library_versions, machine, run_key
 from qnnlab.lab.record import Record
@@ -26,7 +27,7 @@ WEIGHTS = "weights.npz"
 
 def _compress(spec: Spec, store: RunStore, data: TaskData) -> Compressed:
     task, recipe = TASKS[spec.task], RECIPES[spec.method]
-    backend.seed_everything(spec.seed)
+    backend.fresh_session(spec.seed)
     model = task.build()
     parent = spec.parent()
     if parent is not None:
@@ -56,42 +57,43 @@ def failed_record(spec: Spec, reason: str, started: datetime, detail: str = "") 
     )
 
 
-def execute(spec: Spec, root: Path | str) -> Record:
-    """Run `spec` and store its record below `root`. Its parent must be in the store.
+def _finish(spec: Spec, store: RunStore, started: datetime) -> tuple[Record, dict[str, bytes]]:
+    """Compress, measure, and put the record together with its files."""
+    clock = time.monotonic()
+    data = TASKS[spec.task].load()
+    compressed = _compress(spec, store, data)
+    artifacts = {MODEL: compressed.tflite}
+    if compressed.weights is not None:
+        artifacts[WEIGHTS] = weights_to_bytes(compressed.weights)
+    results = (*measure(compressed.tflite, data), *compressed.values)
+    provenance = {
+        **_provenance(spec),
+        "origin": TASKS[spec.task].origin,
+        "data_sha256": data.sha256(),
+        "artifacts": {n: hashlib.sha256(c).hexdigest() for n, c in artifacts.items()},
+    }
+    seconds = round(time.monotonic() - clock, 3)
+    key = run_key(spec)
+    record = Record(key, spec, "ok", None, results, provenance, started.isoformat(), seconds)
+    return record, artifacts
+
+
+def execute(spec: Spec, root: Path | str, key: str) -> Record:
+    """Run `spec` and store its record below `root` under `key`. Its parent must be in the store.
 
     Any failure of the run becomes a failed record; only StoreError is raised.
     """
     store = RunStore(root)
     started = datetime.now(timezone.utc)
-    clock = time.monotonic()
-    artifacts: dict[str, bytes] = {}
     try:
-        data = TASKS[spec.task].load()
-        compressed = _compress(spec, store, data)
-        artifacts[MODEL] = compressed.tflite
-        if compressed.weights is not None:
-            artifacts[WEIGHTS] = weights_to_bytes(compressed.weights)
-        provenance = {
-            **_provenance(spec),
-            "origin": TASKS[spec.task].origin,
-            "data_sha256": data.sha256(),
-            "artifacts": {n: hashlib.sha256(c).hexdigest() for n, c in artifacts.items()},
-        }
-        record = Record(
-            run_key(spec),
-            spec,
-            "ok",
-            None,
-            (*measure(compressed.tflite, data), *compressed.values),
-            provenance,
-            started.isoformat(),
-            round(time.monotonic() - clock, 3),
-        )
+        if run_key(spec) != key:
+            raise SpecError("qnnlab's source changed while the sweep was running; start it again")
+        record, artifacts = _finish(spec, store, started)
     except StoreError:
         raise
     except Exception as error:
         line = str(error) if isinstance(error, QnnlabError) else f"{type(error).__name__}: {error}"
-        record = failed_record(spec, line, started, traceback.format_exc())
+        record = replace(failed_record(spec, line, started, traceback.format_exc()), key=key)
         artifacts = {}
     store.put(record, artifacts)
     return record

@@ -130,7 +130,7 @@ def sweep(
     *,
     jobs: int | None = None,
     progress: Progress | None = None,
-    worker: Callable[[Spec, str], Record] = execute,
+    worker: Callable[[Spec, str, str], Record] = execute,
 ) -> Sweep:
     """Run what is missing of `specs` (and of what they start from) in `jobs` processes.
 
@@ -149,7 +149,9 @@ def sweep(
             _run_all(
                 schedule,
                 lambda spec: pool.schedule(
-                    worker, args=[spec, str(store.root)], timeout=TIMEOUT_S[spec.profile]
+                    worker,
+                    args=[spec, str(store.root), run_key(spec)],
+                    timeout=TIMEOUT_S[spec.profile],
                 ),
             )
             pool.close()

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from qnnlab.targets import fit_platforms
 from qnnlab.values import Value
 
 NOTEBOOK_TIMEOUT_S = 3600
+_PDF = "report.pdf"
 _FIELDS = {"title", "lead", "task", "methods", "notebooks"}
 
 
@@ -156,7 +157,6 @@ def _index(
     profile: str,
     seed: int,
     runs: Sweep,
-    downloads: Sequence[tuple[str, str]],
 ) -> IndexContext:
     last = seed + REPEATS[profile] - 1
     versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
@@ -179,7 +179,6 @@ def _index(
         key_figures=_key_figures(summarise(runs.records)),
         provenance=provenance,
         failures=[FailedRun(str(r.spec), r.reason or "") for r in runs.failed],
-        downloads=downloads,
     )
 
 
@@ -191,6 +190,21 @@ def _write_downloads(records: Sequence[Record], folder: Path) -> list[tuple[str,
         ("every figure with unit, kind and source (CSV)", "records.csv"),
         ("every record with its provenance (JSON)", "records.json"),
     ]
+
+
+def _render(config: ReportConfig, profile: str, seed: int, runs: Sweep, folder: Path) -> None:
+    """Write everything of the report into `folder`."""
+    (folder / "notebooks").mkdir()
+    parameters = {"task": config.task, "methods": config.methods, "seed": seed, "profile": profile}
+    pages = _execute(config, parameters, folder / "notebooks")
+    started = time.monotonic()
+    downloads = _write_downloads(runs.records, folder)
+    downloads += [(f"{p.title}: executed notebook", f"notebooks/{p.path.name}") for p in pages]
+    index = _index(config, profile, seed, runs)
+    build_pdf(pages, index, folder / _PDF)
+    downloads.insert(0, ("this report (PDF)", _PDF))
+    build_site(pages, replace(index, downloads=downloads), folder)
+    _say(f"pages and PDF: {time.monotonic() - started:.1f} s")
 
 
 def build_report(
@@ -212,26 +226,11 @@ def build_report(
     runs = sweep(specs, store, jobs=jobs)
     _say(_counts(runs))
     os.environ["QNNLAB_RUNS"] = str(store.root)  # the notebooks' kernels read the same store
-    parameters = {
-        "task": settings.task,
-        "methods": settings.methods,
-        "seed": seed,
-        "profile": profile,
-    }
     out = out.absolute()
-    out.parent.mkdir(parents=True, exist_ok=True)
     remove_orphans(out.parent)
-    with replacing_folder(out) as folder:
-        (folder / "notebooks").mkdir()
-        pages = _execute(settings, parameters, folder / "notebooks")
-        downloads = _write_downloads(runs.records, folder)
-        downloads += [(f"{p.title}: executed notebook", f"notebooks/{p.path.name}") for p in pages]
-        index = _index(settings, profile, seed, runs, downloads)
-        started = time.monotonic()
-        build_pdf(pages, index, folder / "report.pdf")
-        index = _index(
-            settings, profile, seed, runs, [("this report (PDF)", "report.pdf"), *downloads]
-        )
-        build_site(pages, index, folder)
-        _say(f"pages and PDF: {time.monotonic() - started:.1f} s")
+    try:
+        with replacing_folder(out) as folder:
+            _render(settings, profile, seed, runs, folder)
+    except OSError as error:
+        raise ReportError(f"{out}: can't be written: {error.strerror or error}") from None
     return BuiltReport(out / "index.html", runs.failed)

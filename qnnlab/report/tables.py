@@ -112,27 +112,15 @@ def figures_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
         }
     )
     shown.index.name = "method"
-    quantities = {
-        "accuracy": "accuracy",
-        "accuracy_low": "interval",
-        "file_bytes": "file",
-        "gzip_bytes": "gzip",
-        "arena_bytes": "arena",
-        "macs": "MACs",
-    }
+    quantities = {"accuracy": "accuracy", "accuracy_low": "interval", "macs": "MACs"}
+    sizes = ("file", "gzip", "arena")
+    shares = ("accuracy", "over the seeds", "95 % interval of one seed")
     return Table(
         shown,
         caption="Accuracy and cost of each method, mean over the seeds (1 kB is 1,024 B).",
-        provenance=provenance(records, quantities),
-        units={
-            "accuracy": "%",
-            "over the seeds": "%",
-            "95 % interval of one seed": "%",
-            "file": "kB",
-            "gzip": "kB",
-            "arena": "kB",
-        },
-        digits={"accuracy": 1, "file": 1, "gzip": 1, "arena": 1},
+        provenance=provenance(records, quantities | {f"{size}_bytes": size for size in sizes}),
+        units=dict.fromkeys(shares, "%") | dict.fromkeys(sizes, "kB"),
+        digits=dict.fromkeys(("accuracy", *sizes), 1),
         reasons=_reasons(summary, records, {"arena_bytes": "arena", "macs": "MACs"}),
     )
 

@@ -15,7 +15,7 @@ from qnnlab.lab import RunStore, Sweep
 Call = Callable[..., tuple[int, str, str]]
 INT8 = {
     row["file"]: row
-    for row in csv.DictReader((ROOT / "data/mlperf_tiny/models.csv").open())
+    for row in csv.DictReader((ROOT / "data/mlperf_tiny/models.csv").read_text().splitlines())
     if row["nominal_precision"] == "int8"
 }
 

@@ -9,8 +9,8 @@ import pytest
 
 from qnnlab.lab import Record, RunStore, Spec, Sweep, sweep
 from qnnlab.lab.experiment import execute
-from qnnlab.methods import RECIPES, Compressed
-from qnnlab.methods import tflite_ptq as family
+from qnnlab.lab.provenance import run_key
+from qnnlab.methods import FAMILIES, RECIPES, Compressed, Family
 
 pytestmark = pytest.mark.slow
 
@@ -79,19 +79,23 @@ def test_reference_model_reaches_97_percent(tmp_path: Path) -> None:
     assert record.seconds < 60
 
 
-def test_a_failing_method_becomes_a_record(
-    smoke_store: RunStore, smoke_study: Sweep, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_failing_method_becomes_a_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def broken(*_: object) -> Compressed:
         raise RuntimeError("the converter\nis not in the mood")
 
-    monkeypatch.setitem(
-        __import__("qnnlab.methods", fromlist=["FAMILIES"]).FAMILIES._entries(),
-        "float_baseline",
-        family.FAMILY.__class__("float_baseline", {}, broken),
-    )
-    record = execute(Spec("digits", "float32", seed=9, profile="smoke"), tmp_path)
+    family = Family("float_baseline", {}, broken)
+    monkeypatch.setitem(FAMILIES._entries(), family.name, family)
+    spec = Spec("digits", "float32", seed=9, profile="smoke")
+    record = execute(spec, tmp_path, run_key(spec))
     assert not record.ok
     assert record.reason == "RuntimeError: the converter is not in the mood"
     assert "Traceback" in record.provenance["detail"]
     assert RunStore(tmp_path).get(record.key) == record
+
+
+def test_source_changed_during_a_sweep_is_said(tmp_path: Path) -> None:
+    spec = Spec("digits", "float32", profile="smoke")
+    record = execute(spec, tmp_path, "0" * 24)
+    assert not record.ok
+    assert "source changed" in str(record.reason)
+    assert RunStore(tmp_path).get("0" * 24) == record
