@@ -34,9 +34,9 @@ from qnnlab.report import plots, tables
 #
 # Flash holds the .tflite file and the interpreter's code. RAM holds the arena (activations and the
 # interpreter's bookkeeping), its static data and its stack. The arena is measured by TFLM on this
-# machine, whose pointers are twice as wide as a microcontroller's, so it errs on the safe side. The
-# interpreter's own needs are those of the largest firmware that was built for the core. The
-# application comes on top: what is left is for it.
+# 64-bit machine: a microcontroller's bookkeeping is smaller, but kernels optimized for its core may
+# need scratch buffers on top. The interpreter's own needs are those of the largest firmware that
+# was built for the core. The application comes on top: what is left is for it.
 
 # %%
 records = sweep(study_specs(task, methods, seed, profile)).records

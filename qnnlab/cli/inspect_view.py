@@ -100,7 +100,7 @@ def show(found: Inspection) -> None:
     figures.add_column("value", justify="right")
     for column in ("unit", "kind", "source"):
         figures.add_column(column)
-    for value in found.values():
+    for value in found.values:
         shown = "absent" if value.value is None else f"{value.value:,}"
         source = value.source if value.reason is None else f"{value.source}: {value.reason}"
         figures.add_row(value.name, shown, value.unit, value.kind, escape(source))

@@ -63,7 +63,7 @@ class RuntimeRun:
     `outputs`: the model's first output for each sample, of shape (samples, …) where a leading
     dimension of 1 in the model's own shape is dropped; None for a model without outputs.
     `arena_bytes`: the memory that TFLM took of its arena in all, on this 64-bit host; None for
-    LiteRT. It varies by some bytes from run to run, with where the arena is aligned.
+    LiteRT.
     """
 
     runtime: str

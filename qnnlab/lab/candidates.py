@@ -9,6 +9,7 @@ import pandas as pd
 
 from qnnlab.files import resource
 from qnnlab.lab.inspection import inspect_model
+from qnnlab.survey import load_table
 from qnnlab.targets import fit_platforms
 
 
@@ -35,15 +36,16 @@ def from_summary(summary: pd.DataFrame) -> list[Candidate]:
 
 def reference_models() -> list[Candidate]:
     """The int8 reference models of MLPerf Tiny that ship in `data/`, measured here."""
-    table = pd.read_csv(resource("data/mlperf_tiny/models.csv"))
+    table = load_table("mlperf_tiny_models")
     folder = resource("data/mlperf_tiny/models")
     candidates = []
     for _, row in table[table["nominal_precision"] == "int8"].iterrows():
-        path = folder / row["file"]
-        found = inspect_model(path)
-        arena = found.arena.value
-        name = f"MLPerf Tiny {row['benchmark'].split(',')[0].replace(' (', ', ')}"
-        candidates.append(Candidate(name, found.file_bytes, None if arena is None else int(arena)))
+        found = inspect_model(folder / row["file"])
+        arena = found["arena_bytes"].value
+        size = None if arena is None else int(arena)
+        candidates.append(
+            Candidate(f"MLPerf Tiny {row['benchmark']}", found.graph.file_bytes, size)
+        )
     return candidates
 
 

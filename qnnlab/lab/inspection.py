@@ -7,14 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from qnnlab.graph.costs import GraphCosts, graph_costs
+from qnnlab.graph.costs import GraphCosts, OperatorCost, graph_costs
 from qnnlab.graph.model import Graph, Tensor
 from qnnlab.graph.tflite import read_tflite
-from qnnlab.lab.measure import try_runtime
+from qnnlab.lab.measure import arena_value, cost_values, try_runtime
 from qnnlab.targets import Fit, fit_platforms
 from qnnlab.values import Value
-
-_COUNTED = "counted from the .tflite file"
 
 
 @dataclass(frozen=True)
@@ -24,40 +22,17 @@ class Inspection:
     file: str
     graph: Graph
     costs: GraphCosts
-    arena: Value
+    values: tuple[Value, ...]
     fits: tuple[Fit, ...]
 
-    def values(self) -> tuple[Value, ...]:
-        """The model's figures, each with unit, kind and source."""
-        costs = self.costs
-        reason = f"no rule to count {', '.join(costs.uncounted)}" if costs.uncounted else None
-        bound = "largest sum of live activations over the operator sequence: a lower bound"
-        return (
-            Value("file_bytes", self.file_bytes, "B", "measured", "the .tflite file"),
-            Value("macs", costs.macs_total, "MAC", "measured", _COUNTED, reason),
-            Value("weight_bytes", costs.weight_bytes, "B", "measured", _COUNTED),
-            Value("bias_bytes", costs.bias_bytes, "B", "measured", _COUNTED),
-            Value(
-                "largest_activation_bytes",
-                costs.largest_activation_bytes,
-                "B",
-                "measured",
-                _COUNTED,
-            ),
-            Value("peak_live_bytes", costs.peak_live_bytes, "B", "estimated", bound),
-            self.arena,
-        )
-
-    @property
-    def file_bytes(self) -> int:
-        """Size of the file, in bytes."""
-        return self.graph.file_bytes
+    def __getitem__(self, name: str) -> Value:
+        return {value.name: value for value in self.values}[name]
 
     def to_dict(self) -> dict[str, Any]:
         """The inspection as a JSON object."""
         return {
             "file": self.file,
-            "values": [value.to_dict() for value in self.values()],
+            "values": [value.to_dict() for value in self.values],
             "operators": [_operator_dict(self.graph, cost) for cost in self.costs.operators],
             "tensors": [_tensor_dict(tensor) for tensor in self.graph.tensors],
             "inputs": list(self.graph.inputs),
@@ -66,7 +41,7 @@ class Inspection:
         }
 
 
-def _operator_dict(graph: Graph, cost: Any) -> Mapping[str, Any]:
+def _operator_dict(graph: Graph, cost: OperatorCost) -> Mapping[str, Any]:
     operator = graph.operators[cost.index]
     return {
         "index": cost.index,
@@ -106,12 +81,9 @@ def inspect_model(path: Path | str) -> Inspection:
     """
     path = Path(path)
     graph = read_tflite(path)
-    run = try_runtime(path.read_bytes(), None, "tflm")
-    if isinstance(run, str):
-        arena = Value("arena_bytes", None, "B", "measured", "tflm", run)
-    else:
-        source = f"tflm {run.version} (64-bit host build)"
-        arena = Value("arena_bytes", run.arena_bytes, "B", "measured", source)
-    arena_bytes = None if arena.value is None else int(arena.value)
-    fits = fit_platforms(path.stat().st_size, arena_bytes)
-    return Inspection(path.name, graph, graph_costs(graph), arena, tuple(fits))
+    tflite = path.read_bytes()
+    costs = graph_costs(graph)
+    arena = arena_value(try_runtime(tflite, None, "tflm"))
+    values = (*cost_values(tflite, costs), arena)
+    fits = fit_platforms(len(tflite), None if arena.value is None else int(arena.value))
+    return Inspection(path.name, graph, costs, values, tuple(fits))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.errors import RuntimeFault, RuntimeUnavailable
-from qnnlab.graph.costs import graph_costs
+from qnnlab.graph.costs import GraphCosts, graph_costs
 from qnnlab.graph.model import Graph
 from qnnlab.graph.runtimes import RUNTIMES, RuntimeRun, run_model
 from qnnlab.graph.tflite import parse_tflite
@@ -35,28 +35,33 @@ def model_inputs(graph: Graph, x: NDArray[np.float32]) -> NDArray[np.generic]:
     return quantize(x, float(q.scale[0]), int(q.zero_point[0]), np.dtype(tensor.dtype))
 
 
-def _size_and_cost(tflite: bytes, graph: Graph) -> Iterator[Value]:
-    costs = graph_costs(graph)
+def cost_values(tflite: bytes, costs: GraphCosts) -> Iterator[Value]:
+    """Sizes and counts that follow from the file alone."""
     counted = "counted from the .tflite file"
     yield Value("file_bytes", len(tflite), "B", "measured", "the .tflite file")
     packed = len(gzip.compress(tflite, compresslevel=9, mtime=0))
     yield Value("gzip_bytes", packed, "B", "measured", "gzip -9 of the .tflite file")
-    uncounted = ", ".join(costs.uncounted)
-    yield Value(
-        "macs",
-        costs.macs_total,
-        "MAC",
-        "measured",
-        counted,
-        None if costs.macs_total is not None else f"no rule to count {uncounted}",
-    )
+    uncounted = f"no rule to count {', '.join(costs.uncounted)}" if costs.uncounted else None
+    yield Value("macs", costs.macs_total, "MAC", "measured", counted, uncounted)
     yield Value("weight_bytes", costs.weight_bytes, "B", "measured", counted)
-    if costs.weight_zero_fraction is None:
-        yield Value("weight_zero_pct", None, "%", "measured", counted, "no weights")
-    else:
-        yield Value("weight_zero_pct", 100 * costs.weight_zero_fraction, "%", "measured", counted)
+    yield Value("bias_bytes", costs.bias_bytes, "B", "measured", counted)
+    zeros, reason = costs.weight_zero_fraction, None
+    if zeros is None:
+        reason = "no weights whose values can be read"
+    share = None if zeros is None else 100 * zeros
+    yield Value("weight_zero_pct", share, "%", "measured", counted, reason)
+    largest = costs.largest_activation_bytes
+    yield Value("largest_activation_bytes", largest, "B", "measured", counted)
     bound = "largest sum of live activations over the operator sequence: a lower bound"
     yield Value("peak_live_bytes", costs.peak_live_bytes, "B", "estimated", bound)
+
+
+def arena_value(run: Outcome) -> Value:
+    """What TFLM took of its arena, or why that is not known."""
+    if isinstance(run, str):
+        return Value("arena_bytes", None, "B", "measured", "tflm", run)
+    source = f"tflm {run.version} (64-bit host build)"
+    return Value("arena_bytes", run.arena_bytes, "B", "measured", source)
 
 
 def _accuracies(runs: dict[str, Outcome], data: TaskData) -> Iterator[Value]:
@@ -94,14 +99,6 @@ def _agreements(runs: dict[str, Outcome]) -> Iterator[Value]:
         yield Value(f"argmax_flips_{pair}", found.argmax_flips, "samples", "measured", source)
 
 
-def _arena(run: Outcome) -> Value:
-    if isinstance(run, str):
-        return Value("arena_bytes", None, "B", "measured", "tflm", run)
-    return Value(
-        "arena_bytes", run.arena_bytes, "B", "measured", f"tflm {run.version} (64-bit host build)"
-    )
-
-
 def try_runtime(tflite: bytes, inputs: NDArray[np.generic] | None, runtime: str) -> Outcome:
     """Run the model, or say in one line why this runtime does not."""
     try:
@@ -117,7 +114,7 @@ def measure(tflite: bytes, data: TaskData) -> tuple[Value, ...]:
     runs = {runtime: try_runtime(tflite, inputs, runtime) for runtime in RUNTIMES}
     return (
         *_accuracies(runs, data),
-        *_size_and_cost(tflite, graph),
-        _arena(runs["tflm"]),
+        *cost_values(tflite, graph_costs(graph)),
+        arena_value(runs["tflm"]),
         *_agreements(runs),
     )

@@ -103,8 +103,8 @@ def _execute(
         return list(pool.map(execute, sources))
 
 
-def _measured(label: str, name: str, value: float, unit: str, source: str) -> KeyFigure:
-    return KeyFigure(label, Value(name, value, unit, "measured", source))
+def _measured(label: str, name: str, value: float, source: str, decimals: int) -> KeyFigure:
+    return KeyFigure(label, Value(name, value, "%", "measured", source), decimals)
 
 
 def _key_figures(summary: pd.DataFrame) -> list[KeyFigure]:
@@ -113,16 +113,16 @@ def _key_figures(summary: pd.DataFrame) -> list[KeyFigure]:
         return []
     base = summary.loc[BASELINE]
     kernels = f"mean of {base['runs']} seeds, LiteRT reference kernels"
-    figures = [_measured("float32 accuracy", "accuracy", round(base["accuracy"], 1), "%", kernels)]
+    figures = [_measured("float32 accuracy", "accuracy", base["accuracy"], kernels, 1)]
     others = summary.drop(index=BASELINE).dropna(subset=["arena_bytes"])
     if others.empty:
         return figures
-    best = others.loc[others["accuracy"].idxmax()]
+    best = others.sort_values(["accuracy", "file_bytes"], ascending=[False, True]).iloc[0]
     label = f"most accurate compressed method that TFLM runs: {best['title']}"
-    figures.append(_measured(label, "accuracy", round(best["accuracy"], 1), "%", kernels))
+    figures.append(_measured(label, "accuracy", best["accuracy"], kernels, 1))
     for name, source in (("file", "the two .tflite files"), ("arena", "TFLM on this machine")):
-        share = round(100 * best[f"{name}_bytes"] / base[f"{name}_bytes"])
-        figures.append(_measured(f"its {name} against float32", name, share, "%", source))
+        share = 100 * best[f"{name}_bytes"] / base[f"{name}_bytes"]
+        figures.append(_measured(f"its {name} against float32", name, share, source, 0))
     fits = fit_platforms(int(best["file_bytes_max"]), int(best["arena_bytes_max"]))
     fitting = Value(
         "platforms",

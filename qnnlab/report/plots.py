@@ -16,6 +16,7 @@ from qnnlab.report.exhibits import Figure, Provenance, figure
 from qnnlab.report.style import colour_map, marker_map, use_style
 
 KB = 1024
+_LINEAR_RATIO = 20
 _COST_LABEL = {"file_bytes": "file in flash (kB)", "arena_bytes": "arena in RAM (kB)"}
 
 
@@ -45,14 +46,17 @@ def _scatter(axes: Any, summary: pd.DataFrame, cost: str) -> None:
             capsize=2,
             label=row["title"],
         )
-    axes.set_xscale("log")
     axes.set_xlabel(_COST_LABEL[cost])
 
 
-def _plain_log_ticks(axes: Any) -> None:
-    """Sizes as people say them: 20, 50, 100 rather than powers of ten."""
+def _size_axis(axes: Any, sizes: pd.Series) -> None:
+    """From zero, so that lengths compare; logarithmic where the sizes differ by too much."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+    if sizes.max() <= _LINEAR_RATIO * sizes.min():
+        axes.set_xlim(left=0)
+        return
+    axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -66,7 +70,7 @@ def accuracy_against_cost(summary: pd.DataFrame, records: Sequence[Record]) -> F
         fig, panels = plt.subplots(1, 2, figsize=(9, 4.6), sharey=True)
         for axes, cost in zip(panels, _COST_LABEL, strict=True):
             _scatter(axes, summary, cost)
-            _plain_log_ticks(axes)
+            _size_axis(axes, summary[cost].dropna())
         panels[0].set_ylabel("accuracy (%)")
         handles, labels = panels[0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside lower center", ncols=3)

@@ -37,6 +37,7 @@ class KeyFigure:
 
     label: str
     value: Value
+    decimals: int | None = None
 
     @property
     def text(self) -> str:
@@ -46,7 +47,7 @@ class KeyFigure:
             return ABSENT
         if isinstance(value, bool):
             return "yes" if value else "no"
-        return format_number(value) if is_number(value) else str(value)
+        return format_number(value, self.decimals) if is_number(value) else str(value)
 
 
 @dataclass(frozen=True)

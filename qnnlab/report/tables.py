@@ -9,6 +9,7 @@ import pandas as pd
 from qnnlab.lab.record import Record
 from qnnlab.lab.study import absent_reasons
 from qnnlab.report.exhibits import Provenance, Table
+from qnnlab.report.formatting import format_number
 from qnnlab.report.plots import KB, provenance
 from qnnlab.survey import TABLE_II
 from qnnlab.tasks import Task, TaskData
@@ -78,8 +79,7 @@ def answers_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
     )
     worst = "max_difference_litert_reference~litert_xnnpack"
     shown[names[worst]] = [
-        f"{x:.0f} LSB" if float(x).is_integer() and x > 0 else f"{x:.1g}"
-        for x in frame[f"{worst}_max"]
+        f"{x:.0f} LSB" if float(x).is_integer() else format_number(x) for x in frame[f"{worst}_max"]
     ]
     return Table(
         shown,
@@ -88,7 +88,7 @@ def answers_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
             "whose whole output vector is equal, mean over the seeds."
         ),
         provenance=sources,
-        units={names[n]: "%" for n in names if n.startswith("identical")},
+        units={c: "%" if n.startswith("identical") else "samples" for n, c in quantities.items()},
         digits={names[n]: 1 for n in names if n.startswith(("identical", "argmax"))},
         reasons=_reasons(summary, records, names),
     )
