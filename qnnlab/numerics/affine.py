@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
 def quantize(
-    real: NDArray[np.floating], scale: float, zero_point: int, dtype: np.dtype
+    real: NDArray[np.floating], scale: float, zero_point: int, dtype: np.dtype[Any]
 ) -> NDArray[np.integer]:
     """Round `real` to the nearest code, ties to even, and saturate to `dtype`'s range.
 
