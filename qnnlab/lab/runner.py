@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -103,7 +104,7 @@ def _outcome(spec: Spec, future: Future[Record], started: datetime, store: RunSt
         limit = TIMEOUT_S[spec.profile]
         reason = (
             f"no answer within {limit} s"
-            if isinstance(error, TimeoutError)
+            if isinstance(error, FutureTimeoutError)
             else f"the worker process died ({type(error).__name__}: {error})"
         )
         record = failed_record(spec, reason, started)
