@@ -102,9 +102,10 @@ def prepare():
 
 
 def environment():
-    """The environment that jobs run in: this checkout's programs first."""
+    """The environment that jobs run in: this checkout's programs first, and one run store."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
-    return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV)}
+    runs = os.environ.get("QNNLAB_RUNS") or str(ROOT / "runs")
+    return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV), "QNNLAB_RUNS": runs}
 
 
 def test(arguments):

@@ -65,6 +65,7 @@ for record in records:
     if not record.ok:
         print(f"{record.spec} failed: {record.reason}")
 print(f"{sum(r.ok for r in records)} of {len(records)} runs finished, {len(summary)} methods")
+assert len(summary), "no run finished"
 
 # %% [markdown]
 # ## Does it run, and is the answer the same?

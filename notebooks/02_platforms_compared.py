@@ -41,6 +41,7 @@ from qnnlab.report import plots, tables
 # %%
 records = sweep(study_specs(task, methods, seed, profile)).records
 summary = summarise(records)
+assert len(summary), "no run finished; `qnnlab records` names the reasons"
 models = candidates.from_summary(summary) + candidates.reference_models()
 fits = candidates.fits_frame(models)
 sources = tables.fit_sources(fits, find_value(records, "arena_bytes"))
@@ -65,7 +66,8 @@ plots.headroom_map(fits, sources)
 
 # %%
 runnable = summary.dropna(subset=["arena_bytes"])
-best = runnable.loc[runnable["accuracy"].idxmax(), "title"]
+shown = runnable if len(runnable) else summary
+best = shown.loc[shown["accuracy"].idxmax(), "title"]
 tables.fit_table(fits, best, sources)
 
 # %% [markdown]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from qnnlab.values import Value
 
 _PIPED_WIDTH = 132
 
@@ -11,3 +17,24 @@ def console() -> Console:
     """A console as wide as the terminal; wide enough for the tables when piped."""
     plain = Console(highlight=False)
     return plain if plain.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)
+
+
+def value_table(values: Iterable[Value], title: str) -> Table:
+    """One row a figure: value, unit, kind and source, or the reason why there is none."""
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("figure", no_wrap=True)
+    table.add_column("value", justify="right")
+    for column in ("unit", "kind", "source"):
+        table.add_column(column)
+    for value in values:
+        source = value.source if value.reason is None else f"{value.source}: {value.reason}"
+        table.add_row(value.name, _shown(value), value.unit, value.kind, escape(source))
+    return table
+
+
+def _shown(value: Value) -> str:
+    if value.value is None:
+        return "absent"
+    if isinstance(value.value, float):
+        return f"{value.value:,.3f}"
+    return f"{value.value:,}" if isinstance(value.value, int) else escape(value.value)

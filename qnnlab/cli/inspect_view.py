@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
-from qnnlab.cli.console import console
+from qnnlab.cli.console import console, value_table
 from qnnlab.graph.model import Graph, Quantization
 from qnnlab.lab import Inspection
 from qnnlab.targets import Fit
@@ -95,14 +95,5 @@ def show(found: Inspection) -> None:
     out = console()
     out.print(_operators(found))
     out.print(_tensors(found.graph))
-    figures = Table(title=escape(found.file), title_justify="left")
-    figures.add_column("figure", no_wrap=True)
-    figures.add_column("value", justify="right")
-    for column in ("unit", "kind", "source"):
-        figures.add_column(column)
-    for value in found.values:
-        shown = "absent" if value.value is None else f"{value.value:,}"
-        source = value.source if value.reason is None else f"{value.source}: {value.reason}"
-        figures.add_row(value.name, shown, value.unit, value.kind, escape(source))
-    out.print(figures)
+    out.print(value_table(found.values, found.file))
     out.print(_platforms(found.fits))
