@@ -54,12 +54,13 @@ tables.task_table(definition, data)
 # %% [markdown]
 # ## The runs
 #
-# One run is a task, a method and a seed. Finished runs are kept in the run store and reused; what
-# is missing is run now. A run that fails is named below and left out of the figures.
+# One run is a task, a method and a seed. Runs are kept in the run store and reused; what is missing
+# is run now. A run that failed is named below and left out of the figures; `qnnlab report` and
+# `qnnlab run` try it again.
 
 # %%
 specs = study_specs(task, methods, seed, profile)
-records = sweep(specs).records
+records = sweep(specs, retry_failed=False).records
 summary = summarise(records)
 for record in records:
     if not record.ok:

@@ -39,7 +39,7 @@ from qnnlab.report import plots, tables
 # was built for the core. The application comes on top: what is left is for it.
 
 # %%
-records = sweep(study_specs(task, methods, seed, profile)).records
+records = sweep(study_specs(task, methods, seed, profile), retry_failed=False).records
 summary = summarise(records)
 assert len(summary), "no run finished; `qnnlab records` names the reasons"
 models = candidates.from_summary(summary) + candidates.reference_models()

@@ -59,13 +59,15 @@ def with_parents(specs: Iterable[Spec]) -> list[Spec]:
 class _Schedule:
     """Which runs are done, which can start, which wait for a parent."""
 
-    def __init__(self, specs: list[Spec], store: RunStore, progress: Progress) -> None:
+    def __init__(
+        self, specs: list[Spec], store: RunStore, progress: Progress, retry_failed: bool
+    ) -> None:
         self.store = store
         self.progress = progress
         self.done: dict[Spec, Record] = {}
         for spec in specs:
             record = store.get(run_key(spec))
-            if record is not None and record.ok:
+            if record is not None and (record.ok or not retry_failed):
                 self.done[spec] = record
         self.reused = len(self.done)
         self.waiting = [spec for spec in specs if spec not in self.done]
@@ -131,18 +133,19 @@ def sweep(
     *,
     jobs: int | None = None,
     progress: Progress | None = None,
+    retry_failed: bool = True,
     worker: Callable[[Spec, str, str], Record] = execute,
 ) -> Sweep:
     """Run what is missing of `specs` (and of what they start from) in `jobs` processes.
 
-    A run that fails, hangs or is killed becomes a failed record, and the rest goes on; failed
-    runs are tried again by the next sweep. Raises SpecError before anything runs, StoreError
+    A run that fails, hangs or is killed becomes a failed record, and the rest goes on. Failed
+    runs are tried again by the next sweep, unless `retry_failed` is False. Raises SpecError before anything runs, StoreError
     when results can't be kept.
     """
     wanted = list(specs)
     ordered = with_parents(wanted)
     store = store or RunStore()
-    schedule = _Schedule(ordered, store, progress or ConsoleProgress())
+    schedule = _Schedule(ordered, store, progress or ConsoleProgress(), retry_failed)
     if schedule.waiting:
         store.clean()
         pool = _process_pool(jobs or default_jobs())

@@ -57,6 +57,9 @@ def test_a_killed_worker_loses_only_its_own_run(tmp_path: Path) -> None:
     assert reason is not None
     assert "its parent digits/float32/host/s1/smoke failed" in reason
     assert "worker process died" in reason
+    kept = sweep(SPECS, store, progress=Log(), retry_failed=False, worker=fake_workers.behave)
+    assert kept.records == swept.records
+    assert kept.ran == 0
     mended = sweep(SPECS, store, jobs=2, progress=Log(), worker=fake_workers.behave)
     assert mended.failed == ()
     assert (mended.reused, mended.ran) == (4, 2)
