@@ -139,8 +139,8 @@ def sweep(
     """Run what is missing of `specs` (and of what they start from) in `jobs` processes.
 
     A run that fails, hangs or is killed becomes a failed record, and the rest goes on. Failed
-    runs are tried again by the next sweep, unless `retry_failed` is False. Raises SpecError before anything runs, StoreError
-    when results can't be kept.
+    runs are tried again by the next sweep, unless `retry_failed` is False. Raises SpecError
+    before anything runs, StoreError when results can't be kept.
     """
     wanted = list(specs)
     ordered = with_parents(wanted)
