@@ -88,6 +88,12 @@ def prepare():
     wanted = digest(ROOT / "requirements.lock", ROOT / "pyproject.toml", BOOTSTRAP / "uv.txt")
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
+    if sys.version_info < SUPPORTED[0]:
+        stop(
+            "needs Python {}.{} or newer, this is {}.{}; try python3.12 run.py".format(
+                *SUPPORTED[0], *sys.version_info[:2]
+            )
+        )
     uv = uv_binary()
     print("run.py: installing the environment (once, about a minute)", file=sys.stderr)
     quiet = [] if sys.stderr.isatty() else ["--quiet"]

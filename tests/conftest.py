@@ -3,9 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from qnnlab.lab import RunStore, Sweep, sweep
 from qnnlab.lab.study import study_specs
+
+# An example's time depends on what else the machine does; no test here is about time.
+settings.register_profile("qnnlab", deadline=None)
+settings.load_profile("qnnlab")
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "data/mlperf_tiny/models"

@@ -64,11 +64,6 @@ class GraphCosts:
     largest_activation_bytes: int
     peak_live_bytes: int
 
-    @property
-    def n_operators(self) -> int:
-        """Number of operators."""
-        return len(self.operators)
-
 
 def graph_costs(graph: Graph) -> GraphCosts:
     """Costs of a graph as `parse_tflite` returns it."""

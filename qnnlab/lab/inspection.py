@@ -49,6 +49,8 @@ def _operator_dict(graph: Graph, cost: OperatorCost) -> Mapping[str, Any]:
         "inputs": list(operator.inputs),
         "outputs": list(operator.outputs),
         "options": dict(operator.options),
+        "input_shapes": [list(shape) for shape in cost.input_shapes],
+        "output_shapes": [list(shape) for shape in cost.output_shapes],
         "macs": cost.macs,
         "weight_bytes": cost.weight_bytes,
     }
