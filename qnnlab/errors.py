@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LISTED = 16
+
 
 class QnnlabError(Exception):
     """Base of every error raised on purpose; the command line prints it and exits with 2."""
@@ -46,5 +48,6 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """One line that says that `name` is unknown and which names are nearest."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+    listed = ", ".join(names[:_LISTED]) + (f", … ({len(names)})" if len(names) > _LISTED else "")
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {listed}"
     return f"unknown {what} {name!r}; {hint}"

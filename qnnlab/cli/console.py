@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from qnnlab.values import Value
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _PIPED_WIDTH = 132
 
 
+def examples(*lines: str) -> str:
+    """An epilog of a command, which click does not re-wrap."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 def console() -> Console:
     """A console as wide as the terminal; wide enough for the tables when piped."""
+    from rich.console import Console
+
     plain = Console(highlight=False)
     return plain if plain.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)
 
 
 def value_table(values: Iterable[Value], title: str) -> Table:
     """One row a figure: value, unit, kind and source, or the reason why there is none."""
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(title=escape(title), title_justify="left")
     table.add_column("figure", no_wrap=True)
     table.add_column("value", justify="right")
@@ -33,6 +44,8 @@ def value_table(values: Iterable[Value], title: str) -> Table:
 
 
 def _shown(value: Value) -> str:
+    from rich.markup import escape
+
     if value.value is None:
         return "absent"
     if isinstance(value.value, float):

@@ -9,14 +9,12 @@ from pathlib import Path
 import click
 
 import qnnlab
+from qnnlab.cli.claims import claims
+from qnnlab.cli.console import examples
+from qnnlab.cli.survey import survey
 from qnnlab.errors import QnnlabError
 
 PROFILES = click.Choice(["smoke", "quick", "full"])
-
-
-def _examples(*lines: str) -> str:
-    """An epilog that click does not re-wrap."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,7 +24,7 @@ def cli() -> None:
 
 
 @cli.command(
-    epilog=_examples(
+    epilog=examples(
         "qnnlab report",
         "qnnlab report --profile smoke --out smoke-site",
         "qnnlab report --profile full --seed 7 --jobs 8",
@@ -61,7 +59,7 @@ def report(profile: str, seed: int, jobs: int | None, out: Path, config: Path | 
 
 
 @cli.command(
-    epilog=_examples(
+    epilog=examples(
         "qnnlab inspect model.tflite",
         "qnnlab inspect model.tflite --json | jq '.platforms[] | {platform, fits}'",
     )
@@ -84,7 +82,7 @@ def inspect(model: Path, as_json: bool) -> None:
 
 
 @cli.command(
-    epilog=_examples(
+    epilog=examples(
         "qnnlab run digits ptq_w8a8_pc_minmax",
         "qnnlab run digits qat_tfmot_w8a8 --seed 3 --profile smoke --json",
     )
@@ -109,7 +107,7 @@ def run(task: str, method: str, seed: int, profile: str, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-@cli.command(epilog=_examples("qnnlab records", "qnnlab records --csv > records.csv"))
+@cli.command(epilog=examples("qnnlab records", "qnnlab records --csv > records.csv"))
 @click.option("--csv", "as_csv", is_flag=True, help="One row a figure, with unit, kind, source.")
 def records(as_csv: bool) -> None:
     """List the runs in the store ($QNNLAB_RUNS, else ./runs)."""
@@ -123,12 +121,12 @@ def records(as_csv: bool) -> None:
         show_all(store)
 
 
-@cli.command("list", epilog=_examples("qnnlab list methods", "qnnlab list platforms"))
+@cli.command("list", epilog=examples("qnnlab list methods", "qnnlab list platforms"))
 @click.argument("what", type=click.Choice(["tasks", "methods", "platforms"]))
 def list_names(what: str) -> None:
     """List the tasks, methods or platforms by name."""
     from qnnlab.methods import RECIPES
-    from qnnlab.survey import platforms
+    from qnnlab.survey import survey_platforms
     from qnnlab.tasks import TASKS
 
     if what == "tasks":
@@ -136,7 +134,7 @@ def list_names(what: str) -> None:
     elif what == "methods":
         titles = {recipe.name: recipe.title for recipe in RECIPES.values()}
     else:
-        titles = dict(platforms()["platform"])
+        titles = dict(survey_platforms()["platform"])
     width = max(map(len, titles))
     for name, title in titles.items():
         click.echo(f"{name:<{width}}  {title}")
@@ -147,7 +145,7 @@ def notebooks() -> None:
     """Keep the notebooks' two files in step: NN_name.py (the source) and NN_name.ipynb."""
 
 
-@notebooks.command("sync", epilog=_examples("qnnlab notebooks sync"))
+@notebooks.command("sync", epilog=examples("qnnlab notebooks sync"))
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("notebooks"))
 def notebooks_sync(folder: Path) -> None:
     """Write each .ipynb in FOLDER anew from its .py."""
@@ -155,6 +153,10 @@ def notebooks_sync(folder: Path) -> None:
 
     for path in sync(folder):
         click.echo(f"{path}")
+
+
+cli.add_command(claims)
+cli.add_command(survey)
 
 
 def main() -> None:

@@ -56,7 +56,10 @@ class Heading:
 
 @dataclass(frozen=True)
 class Article:
-    """A notebook as HTML; pictures lie beside it, by their path below the site's folder."""
+    """A notebook as HTML; pictures lie beside it, by their path below the site's folder.
+
+    `scripted` tells whether readers can sort or filter something, which takes the site's script.
+    """
 
     slug: str
     title: str
@@ -64,6 +67,7 @@ class Article:
     headings: Sequence[Heading]
     summary: str
     thumbnail: str | None
+    scripted: bool
     images: Mapping[str, bytes] = field(repr=False)
 
 
@@ -105,6 +109,7 @@ def _render(page: ExecutedNotebook, links: Mapping[str, str], numbers: Counter[s
         summary=_summary(soup),
         html=soup.decode(),
         thumbnail=None if thumbnail is None else str(thumbnail["src"]),
+        scripted=soup.select_one("table.sortable, .tree") is not None,
         images=images,
     )
 
@@ -186,8 +191,9 @@ def _drop_title(soup: BeautifulSoup) -> None:
 
 
 def _tidy_outputs(soup: BeautifulSoup) -> None:
-    for tag in soup.select("figure.exhibit [style], style[scoped]"):
-        if tag.name == "style":
+    # JupyterLab needs exhibits to bring their style and script; a page has its own.
+    for tag in soup.select("figure.exhibit [style], style[scoped], figure.exhibit script"):
+        if tag.name in {"style", "script"}:
             tag.decompose()
         else:
             del tag["style"]
@@ -195,7 +201,7 @@ def _tidy_outputs(soup: BeautifulSoup) -> None:
         del table["border"]
         if table.find_parent(class_="scroll") is None:
             table.wrap(soup.new_tag("div", attrs={"class": "scroll"}))
-        table["class"] = "qnn"
+        table["class"] = "qnn sortable" if "sortable" in (table.get("class") or []) else "qnn"
 
 
 def _link_pages(soup: BeautifulSoup, links: Mapping[str, str]) -> None:

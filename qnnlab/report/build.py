@@ -21,11 +21,13 @@ import qnnlab
 from qnnlab.errors import DataError, ReportError
 from qnnlab.files import remove_orphans, replacing_folder, resource
 from qnnlab.lab import Record, RunStore, Sweep, sweep, values_frame
+from qnnlab.lab.claims import scorecard
 from qnnlab.lab.provenance import code_sha256, library_versions, machine
 from qnnlab.lab.study import REPEATS, study_specs, summarise
 from qnnlab.report.execute import execute_notebook
 from qnnlab.report.notebooks import notebook_title
 from qnnlab.report.pdf import build_pdf
+from qnnlab.report.scorecard import claims_summary
 from qnnlab.report.site import ExecutedNotebook, FailedRun, IndexContext, KeyFigure, build_site
 from qnnlab.report.tables import BASELINE
 from qnnlab.survey import TABLE_II
@@ -34,6 +36,7 @@ from qnnlab.values import Value
 
 NOTEBOOK_TIMEOUT_S = 3600
 _PDF = "report.pdf"
+_CLAIMS_PAGE = "06_claims"
 _FIELDS = {"title", "lead", "task", "methods", "notebooks"}
 
 
@@ -179,6 +182,7 @@ def _index(
         key_figures=_key_figures(summarise(runs.records)),
         provenance=provenance,
         failures=[FailedRun(str(r.spec), r.reason or "") for r in runs.failed],
+        claims=claims_summary(scorecard(runs.records, profile), _CLAIMS_PAGE),
     )
 
 

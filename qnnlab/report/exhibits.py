@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qnnlab.errors import ReportError
@@ -67,16 +69,18 @@ def provenance_line(items: Iterable[Provenance]) -> str:
 class Figure:
     """A picture as SVG text with its caption, provenance and alternative text.
 
-    Raises ReportError where one of them is missing.
+    `notes` tells by mark what marks in the picture mean. Raises ReportError where one of the
+    others is missing.
     """
 
     svg: str
     caption: str
     provenance: Sequence[Provenance]
     alt: str
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check("figure", self.caption, self.provenance)
+        check_exhibit("figure", self.caption, self.provenance)
         if "<svg" not in self.svg:
             raise ReportError(f"figure {self.caption!r}: its picture is not SVG")
         if not self.alt.strip():
@@ -88,7 +92,7 @@ class Figure:
             f'<img alt="{escape(self.alt)}" style="{_IMAGE_STYLE}" '
             f'src="data:image/svg+xml;base64,{data}">'
         )
-        return _exhibit(image, _caption(self.caption, self.provenance))
+        return exhibit_html(image, caption_html(self.caption, self.provenance), _notes(self.notes))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
@@ -98,20 +102,31 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """A text in a table, such as a range, that stands in order by the number `key`."""
+
+    text: str
+    key: float
+
+
+@dataclass(frozen=True)
 class _Cell:
     text: str
     numeric: bool = False
     title: str | None = None
     reason: str | None = None
+    key: float | None = None
+    remark: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
 class Table:
     """A data frame with its caption and provenance; its cells may be `Value`s.
 
-    `units` and `digits` (decimals) go by column. `reasons` tells by (row label, column) why a
-    value is absent. The index is shown unless it only counts the rows. The provenance of
-    `Value`s is added. Raises ReportError where caption or provenance is missing.
+    `units` and `digits` (decimals) go by column. By (row label, column), `reasons` tells why a
+    value is absent and `remarks` what to know about one that is there. The index is shown
+    unless it only counts the rows. Readers can order a `sortable` table by a column. The
+    provenance of `Value`s is added. Raises ReportError where caption or provenance is missing.
     """
 
     frame: pd.DataFrame
@@ -120,6 +135,8 @@ class Table:
     units: Mapping[str, str] = field(default_factory=dict)
     digits: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[tuple[Any, str], str] = field(default_factory=dict)
+    remarks: Mapping[tuple[Any, str], str] = field(default_factory=dict)
+    sortable: bool = False
 
     def __post_init__(self) -> None:
         found = [
@@ -129,26 +146,31 @@ class Table:
             if isinstance(cell, Value)
         ]
         object.__setattr__(self, "provenance", (*self.provenance, *found))
-        _check("table", self.caption, self.provenance)
+        check_exhibit("table", self.caption, self.provenance)
         known = {_label(column) for column in self.frame.columns}
-        for column in (*self.units, *self.digits, *(column for _, column in self.reasons)):
+        marked = (column for _, column in (*self.reasons, *self.remarks))
+        for column in (*self.units, *self.digits, *marked):
             if column not in known:
                 raise ReportError(f"table {self.caption!r} has no column {column!r}")
 
     def _repr_html_(self) -> str:
         headers, rows = self._grid()
         notes: dict[str, str] = {}
-        lines = ['<div class="scroll"><table class="qnn"><thead><tr>']
+        remarks: dict[str, str] = {}
+        name = "qnn sortable" if self.sortable else "qnn"
+        lines = [f'<div class="scroll"><table class="{name}"><thead><tr>']
         lines += [_header(*header) for header in headers]
         lines.append("</tr></thead><tbody>")
         for row in rows:
-            lines.append("<tr>" + "".join(_data(cell, notes) for cell in row) + "</tr>")
+            cells = (_data(cell, notes, remarks, self.sortable) for cell in row)
+            lines.append(f"<tr>{''.join(cells)}</tr>")
         lines.append("</tbody></table></div>")
-        if notes:
-            text = " ".join(f"<sup>{mark}</sup>&#8239;{escape(why)}" for why, mark in notes.items())
-            lines.append(f'<p class="notes">{ABSENT} {text}</p>')
+        lines.append(_notes({mark: why for why, mark in notes.items()}, f"{ABSENT} "))
+        lines.append(_notes({mark: remark for remark, mark in remarks.items()}))
+        if self.sortable:
+            lines.append(inline_script())
         # A long table is met at its top, so that is where it says what it is.
-        return _exhibit(_caption(self.caption, self.provenance), "".join(lines))
+        return exhibit_html(caption_html(self.caption, self.provenance), "".join(lines))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
@@ -171,7 +193,7 @@ class Table:
             cells = self._format_column(name, unit, values)
             numeric = any(cell.numeric for cell in cells)
             headers.append((name, unit, numeric))
-            columns.append([_align(cell, numeric) for cell in cells])
+            columns.append([replace(cell, numeric=numeric) for cell in cells])
         return headers, [list(row) for row in zip(*columns, strict=True)]
 
     def _columns(self) -> list[tuple[str, list[Any]]]:
@@ -201,17 +223,22 @@ class Table:
                     _Cell(ABSENT, reason=reason or self.reasons.get((label, name), "no value"))
                 )
                 continue
-            text = format_number(value, decimals) if is_number(value) else _text(value)
             title = None
+            text, key = _shown(value, decimals)
             if isinstance(given, Value):
                 text += f" {given.unit}" if given.unit and given.unit != unit else ""
                 title = f"{given.kind}: {given.source}"
-            cells.append(_Cell(text, is_number(value), title))
+            remark = self.remarks.get((label, name))
+            cells.append(_Cell(text, key is not None, title, key=key, remark=remark))
         return cells
 
 
 def figure(
-    fig: MatplotlibFigure, caption: str, provenance: Sequence[Provenance], alt: str
+    fig: MatplotlibFigure,
+    caption: str,
+    provenance: Sequence[Provenance],
+    alt: str,
+    notes: Mapping[str, str] | None = None,
 ) -> Figure:
     """A `Figure` of a matplotlib figure, which is closed; equal plots give equal bytes."""
     import io
@@ -227,21 +254,24 @@ def figure(
         plt.close(fig)
     # The XML prolog names a DTD on the web and means nothing inside a page.
     svg = re.sub(r"^.*?(?=<svg)", "", stream.getvalue(), count=1, flags=re.DOTALL)
-    return Figure(svg=svg, caption=caption, provenance=provenance, alt=alt)
+    return Figure(svg, caption, provenance, alt, notes or {})
 
 
-def _check(what: str, caption: str, provenance: Sequence[Provenance]) -> None:
+def check_exhibit(what: str, caption: str, provenance: Sequence[Provenance]) -> None:
+    """Raise ReportError where an exhibit lacks its caption or provenance."""
     if not caption.strip():
         raise ReportError(f"a {what} needs a caption")
     if not provenance:
         raise ReportError(f"{what} {caption!r} shows numbers without their kind and source")
 
 
-def _exhibit(*parts: str) -> str:
+def exhibit_html(*parts: str) -> str:
+    """An exhibit of `parts`, which are HTML."""
     return f'<figure class="exhibit">{"".join(parts)}</figure>'
 
 
-def _caption(caption: str, provenance: Sequence[Provenance]) -> str:
+def caption_html(caption: str, provenance: Sequence[Provenance]) -> str:
+    """A caption with the kinds and sources of what it stands for, as HTML."""
     groups = "; ".join(
         f'<span class="kind kind-{kind}">{kind}</span> {escape(text)}'
         for kind, text in provenance_groups(provenance)
@@ -257,23 +287,40 @@ def _header(name: str, unit: str, numeric: bool) -> str:
     return f"<th{_class('num' if numeric else '')}>{escape(name)}{suffix}</th>"
 
 
-def _data(cell: _Cell, notes: dict[str, str]) -> str:
+def _data(cell: _Cell, notes: dict[str, str], remarks: dict[str, str], sortable: bool) -> str:
     if cell.reason is not None:
         mark = notes.setdefault(cell.reason, _mark(len(notes)))
         title = escape(cell.reason)
         names = "absent num" if cell.numeric else "absent"
         return f'<td class="{names}" title="{title}">{ABSENT}<sup>{mark}</sup></td>'
-    title = f' title="{escape(cell.title)}"' if cell.title else ""
+    attributes = f' title="{escape(cell.title)}"' if cell.title else ""
+    if sortable and cell.key is not None:
+        attributes += f' data-sort="{float(cell.key)!r}"'
     names = "num" if cell.numeric else "short" if len(cell.text) <= _SHORT else "long"
-    return f"<td{_class(names)}{title}>{escape(cell.text)}</td>"
+    text = escape(cell.text)
+    if cell.remark is not None:
+        text += f"<sup>{remarks.setdefault(cell.remark, str(len(remarks) + 1))}</sup>"
+    return f"<td{_class(names)}{attributes}>{text}</td>"
+
+
+def _notes(notes: Mapping[str, str], lead: str = "") -> str:
+    if not notes:
+        return ""
+    text = " ".join(
+        f"<sup>{escape(mark)}</sup>&#8239;{escape(note)}" for mark, note in notes.items()
+    )
+    return f'<p class="notes">{lead}{text}</p>'
+
+
+@cache
+def inline_script() -> str:
+    """The pages' script for where no page brings it: JupyterLab. The site drops it."""
+    path = Path(__file__).parent / "templates" / "site.js"
+    return f"<script>{path.read_text(encoding='utf-8')}</script>"
 
 
 def _class(names: str) -> str:
     return f' class="{names}"' if names else ""
-
-
-def _align(cell: _Cell, numeric: bool) -> _Cell:
-    return _Cell(cell.text, numeric, cell.title, cell.reason)
 
 
 def _mark(position: int) -> str:
@@ -299,6 +346,15 @@ def _is_absent(value: Any) -> bool:
     import pandas as pd
 
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
+def _shown(value: Any, decimals: int | None) -> tuple[str, float | None]:
+    """A cell's text and the number that it stands in order by, if any."""
+    if isinstance(value, Ranked):
+        return value.text, value.key
+    if is_number(value):
+        return format_number(value, decimals), float(value)
+    return _text(value), None
 
 
 def _text(value: Any) -> str:

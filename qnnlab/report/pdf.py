@@ -104,6 +104,7 @@ def _printable(articles: Sequence[Article]) -> list[tuple[str, str]]:
         title.string = article.title
         soup.insert(0, title)
         _own_anchors(soup, article.slug)
+        _trees(soup)
         _tables(soup)
         _figures(soup)
         _formulas(soup)
@@ -163,6 +164,29 @@ def _breakable(word: re.Match[str]) -> str:
     return re.sub(r"(?<=\w[/_.,:+=-])(?=\w)", "\N{ZERO WIDTH SPACE}", word[0])
 
 
+def _trees(soup: BeautifulSoup) -> None:
+    """What a reader of the site opens and closes is a nested list in print."""
+    for exhibit in soup.select("figure.exhibit:has(.tree)"):
+        for details in exhibit.select("details"):
+            details.unwrap()
+        for summary in exhibit.select("summary"):
+            summary.name = "span"
+        for label in exhibit.select("li:not(.leaf) > span > .label"):
+            label.name = "strong"
+        for badge in exhibit.select(".badge"):
+            badge.name = "em"
+            badge.insert_before("– ")
+        for line in exhibit.select("li.leaf > p"):
+            line.insert_before(" · ")
+            line.unwrap()
+        caption = exhibit.find("figcaption")
+        if caption is not None:
+            caption.name = "p"
+        exhibit.name = "div"
+        # A list has no anchor in print; without one, links to it are shown as text.
+        del exhibit["id"]
+
+
 def _figures(soup: BeautifulSoup) -> None:
     for image in soup.select("img"):
         for name in ("loading", "style", "width", "height"):
@@ -174,6 +198,9 @@ def _figures(soup: BeautifulSoup) -> None:
         tag.name = "small"
     for notes in soup.select("p.notes"):
         notes.name = "blockquote"
+        exhibit = notes.find_parent("figure")
+        if exhibit is not None:
+            exhibit.insert_after(notes.extract())
 
 
 def _formulas(soup: BeautifulSoup) -> None:

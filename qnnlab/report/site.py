@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = [
+    "ClaimLine",
+    "ClaimsSummary",
     "ExecutedNotebook",
     "FailedRun",
     "IndexContext",
@@ -59,6 +61,30 @@ class FailedRun:
 
 
 @dataclass(frozen=True)
+class ClaimLine:
+    """One claim of the review and what is to be said of it here."""
+
+    section: str
+    statement: str
+    outcome: str
+    why: str
+
+    @property
+    def mark(self) -> str:
+        """The outcome as a class of the style sheet."""
+        return f"verdict-{self.outcome.replace(' ', '-')}"
+
+
+@dataclass(frozen=True)
+class ClaimsSummary:
+    """The scorecard of the claims: how many of each outcome, each claim, and their page's slug."""
+
+    counts: Mapping[str, int]
+    lines: Sequence[ClaimLine]
+    page: str
+
+
+@dataclass(frozen=True)
 class IndexContext:
     """What the front page says; all of it is plain text.
 
@@ -76,6 +102,7 @@ class IndexContext:
     provenance: Mapping[str, str] = field(default_factory=dict)
     failures: Sequence[FailedRun] = ()
     downloads: Sequence[tuple[str, str]] = ()
+    claims: ClaimsSummary | None = None
 
     @property
     def facts(self) -> dict[str, str]:
@@ -144,6 +171,7 @@ def _files(articles: Sequence[Article], index: IndexContext) -> dict[str, str | 
     environment = template_environment()
     shared: dict[str, Any] = {"index": index, "articles": articles}
     files: dict[str, str | bytes] = {"assets/style.css": _styles()}
+    files["assets/site.js"] = (TEMPLATES / "site.js").read_text(encoding="utf-8")
     template = environment.get_template("page.html.j2")
     for position, article in enumerate(articles):
         files.update(article.images)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from qnnlab.errors import SpecError, unknown_name
-from qnnlab.survey import load_table, platforms
+from qnnlab.survey import load_table, survey_platforms
 
 RUNTIME = "TFLM + CMSIS-NN"
 ASSUMED_CORE = "cortex-m4"
@@ -80,7 +80,7 @@ def _verdict(*headrooms: int | None) -> bool | None:
 
 def check_fit(platform_key: str, file_bytes: int, arena_bytes: int | None) -> Fit:
     """Check one platform of Table II; raises SpecError on an unknown `platform_key`."""
-    table = platforms()
+    table = survey_platforms()
     if platform_key not in table.index:
         raise SpecError(unknown_name("platform", platform_key, table.index))
     row = table.loc[platform_key]
@@ -110,4 +110,4 @@ def check_fit(platform_key: str, file_bytes: int, arena_bytes: int | None) -> Fi
 
 def fit_platforms(file_bytes: int, arena_bytes: int | None) -> list[Fit]:
     """Check every platform of Table II, in the table's order."""
-    return [check_fit(str(key), file_bytes, arena_bytes) for key in platforms().index]
+    return [check_fit(str(key), file_bytes, arena_bytes) for key in survey_platforms().index]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qnnlab.errors import ModelFormatError
 from qnnlab.lab import inspect_model
-from qnnlab.survey import platforms
+from qnnlab.survey import survey_platforms
 
 KWS = (MODELS / "kws_ref_model.tflite").read_bytes()
 edits = st.lists(
@@ -23,7 +23,7 @@ def test_a_real_model_is_described() -> None:
     found = inspect_model(MODELS / "kws_ref_model.tflite")
     assert found["macs"].value == 2_656_768
     assert found["arena_bytes"].value == 24_272
-    assert [fit.platform_key for fit in found.fits] == list(platforms().index)
+    assert [fit.platform_key for fit in found.fits] == list(survey_platforms().index)
     document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     per_channel = [t for t in document["tensors"] if t["quantization"] and t["constant"]]
     assert any(len(t["quantization"]["scale"]) == 64 for t in per_channel)

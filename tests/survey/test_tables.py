@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qnnlab.errors import DataError
-from qnnlab.survey import load_table, parse_table, platforms
+from qnnlab.survey import load_table, parse_table, survey_platforms
 
 PACKAGE = json.loads((ROOT / "data/datapackage.json").read_text())
 TABLES = {entry["name"]: entry for entry in PACKAGE["resources"]}
@@ -37,7 +37,7 @@ def test_a_full_validator_agrees() -> None:
 
 
 def test_table_ii_has_its_thirteen_platforms() -> None:
-    table = platforms()
+    table = survey_platforms()
     assert len(table) == 13
     assert set(table["family"]) == {"ARM", "RISC-V", "NPU"}
     assert pd.isna(table.loc["stm32n657", "flash_kb"])

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qnnlab.errors import SpecError
-from qnnlab.survey import load_table, platforms
+from qnnlab.survey import load_table, survey_platforms
 from qnnlab.targets import check_fit, fit_platforms, runtime_reserve
 
-KEYS = list(platforms().index)
+KEYS = list(survey_platforms().index)
 sizes = st.integers(0, 10**8)
 
 

@@ -1,0 +1,1 @@
+"""The review's own tables as exhibits: its map, its deployments, published benchmarks."""
