@@ -149,13 +149,12 @@ def sweep(
     if schedule.waiting:
         store.clean()
         pool = _process_pool(jobs or default_jobs())
+        root = str(store.root)
         try:
             _run_all(
                 schedule,
                 lambda spec: pool.schedule(
-                    worker,
-                    args=[spec, str(store.root), run_key(spec)],
-                    timeout=TIMEOUT_S[spec.profile],
+                    worker, args=[spec, root, run_key(spec)], timeout=TIMEOUT_S[spec.profile]
                 ),
             )
             pool.close()

@@ -78,6 +78,25 @@ def _order(rows: pd.DataFrame, value: str) -> list[str]:
     return list(medians.sort_values(kind="stable").index)
 
 
+def _points(
+    axes: Any,
+    part: pd.DataFrame,
+    value: str,
+    group: str,
+    look: Mapping[str, tuple[Any, str]],
+    places: Sequence[str],
+) -> None:
+    """One panel's markers, hollow where the result is not int8."""
+    for position, (name, (colour, marker)) in enumerate(look.items()):
+        points = part[part[group] == name]
+        # Groups stand a little apart, so that equal results do not hide each other.
+        shift = 0.5 * (position / max(len(look) - 1, 1) - 0.5)
+        y = [places.index(place) + shift for place in points["processor"]]
+        faces = [colour if plain else "white" for plain in points["precision"] == "int8"]
+        x = points[value].astype(float)
+        axes.scatter(x, y, s=20, marker=marker, c=faces, edgecolors=[colour])
+
+
 def _strips(
     rows: pd.DataFrame, value: str, label: str, group: str, look: Mapping[str, tuple[Any, str]]
 ) -> Any:
@@ -92,17 +111,7 @@ def _strips(
     )
     for axes, (key, title) in zip(grid.flat, BENCHMARKS.items(), strict=True):
         part = rows[rows["benchmark"] == key]
-        for position, name in enumerate(names):
-            points = part[part[group] == name]
-            # Groups stand a little apart, so that equal results do not hide each other.
-            shift = 0.5 * (position / max(len(names) - 1, 1) - 0.5)
-            y = [places.index(place) + shift for place in points["processor"]]
-            colour, marker = look[name]
-            plain = points["precision"] == "int8"
-            faces = [colour if is_plain else "white" for is_plain in plain]
-            axes.scatter(
-                points[value].astype(float), y, s=20, marker=marker, c=faces, edgecolors=[colour]
-            )
+        _points(axes, part, value, group, {name: look[name] for name in names}, places)
         if len(part):
             log_axis(axes)
         else:
