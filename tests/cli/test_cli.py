@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from conftest import MODELS, ROOT
 
-from qnnlab.cli import main
 from qnnlab.lab import RunStore, Sweep
 
 Call = Callable[..., tuple[int, str, str]]
@@ -18,24 +17,6 @@ INT8 = {
     for row in csv.DictReader((ROOT / "data/mlperf_tiny/models.csv").read_text().splitlines())
     if row["nominal_precision"] == "int8"
 }
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["qnnlab", *map(str, arguments)])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert isinstance(code, int)
-        return code, out, err
-
-    return run
 
 
 @pytest.mark.parametrize("file", INT8)
