@@ -76,11 +76,17 @@ def kind_of(table: str) -> Kind:
     return "estimated" if table.endswith("_estimates") else "quoted"
 
 
+def short_source(source: str) -> str:
+    """A row's source without the path of the file: the repository and its commit, shortened."""
+    repository = source.split(":", maxsplit=1)[0] if "@" in source else source
+    return re.sub(r"@([0-9a-f]{10})[0-9a-f]+", r"@\1", repository)
+
+
 def source_of(frame: pd.DataFrame, table: str) -> str:
-    """The table, its number of rows and where the first is from."""
+    """The table, its number of rows and where they are from; the rows hold the paths."""
     text = f"table {table}, {len(frame)} row{'s' if len(frame) != 1 else ''}"
     if "source" not in frame.columns or frame.empty:
         return text
-    others = frame["source"].nunique() - 1
-    more = f" and {others} more" if others > 0 else ""
-    return f"{text}: {frame['source'].iloc[0]}{more}"
+    sources = list(dict.fromkeys(map(short_source, frame["source"])))
+    more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+    return f"{text}: {sources[0]}{more}"

@@ -14,6 +14,7 @@ from qnnlab.lab.claims.selection import (
     kind_of,
     matches,
     rows,
+    short_source,
     source_of,
     split,
 )
@@ -139,7 +140,9 @@ def table_values(
         if other is not None:
             number = subtract(number, float(row[other]))
         text = ", ".join(str(row[key]) for key in label)
-        source = f"table {table}: {row['source']}" if "source" in row else f"table {table}"
+        source = (
+            f"table {table}: {short_source(row['source'])}" if "source" in row else f"table {table}"
+        )
         shown = Value(text, number, facts.claim.expectation.unit, kind_of(table), source)
         members.append(Member(ALL if case is None else str(row[case]), shown))
     return Evidence(tuple(members), noun="rows")
