@@ -85,7 +85,7 @@ def _read_percent(source: Path) -> Any:
     import_nbformat()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import jupytext  # type: ignore[import-untyped]
+        import jupytext
 
         try:
             return jupytext.reads(text, fmt="py:percent")

@@ -51,7 +51,7 @@ def build_pdf(pages: Sequence[ExecutedNotebook], index: IndexContext, target: Pa
 
 
 def _typst_of(html: str, what: str) -> str:
-    import pypandoc  # type: ignore[import-untyped]
+    import pypandoc
 
     try:
         # A formula that pandoc can't read is a warning to it and would be shown as TeX.

@@ -186,7 +186,7 @@ def _files(articles: Sequence[Article], index: IndexContext) -> dict[str, str | 
 
 
 def _styles() -> str:
-    from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+    from pygments.formatters import HtmlFormatter
 
     own = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     light, dark = (
