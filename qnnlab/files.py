@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from qnnlab.errors import DataError
+
 _PACKAGE = Path(__file__).parent
 
 
@@ -19,6 +21,14 @@ def resource(relative: str) -> Path:
     """
     bundled = _PACKAGE / "_bundled" / relative
     return bundled if bundled.exists() else _PACKAGE.parent / relative
+
+
+def read_data(path: Path) -> str:
+    """The text of a data file; raises DataError where it can't be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: can't be read: {error}") from None
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:

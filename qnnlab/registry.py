@@ -1,13 +1,14 @@
-"""Plug-ins: a new task or method family is one file dropped into its room."""
+"""Plug-ins: a new task, method family or check is one file dropped into its room."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Generic, Protocol, TypeVar
 
-from qnnlab.errors import SpecError, unknown_name
+from qnnlab.errors import QnnlabError, SpecError, unknown_name
 
 
 class Named(Protocol):
@@ -19,37 +20,30 @@ class Named(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Named)
+T = TypeVar("T")
+N = TypeVar("N", bound=Named)
 
 
-class Registry(Mapping[str, T], Generic[T]):
-    """Maps a name to the object that a module of `package` holds in `attribute`.
+class LazyNames(Mapping[str, T], Generic[T]):
+    """Entries by name, found at the first look-up; an unknown name is an `error` that says so."""
 
-    Modules are imported at the first look-up, so they keep heavy imports inside functions.
-    """
-
-    def __init__(self, what: str, package: str, attribute: str) -> None:
+    def __init__(
+        self, what: str, find: Callable[[], dict[str, T]], error: type[QnnlabError] = SpecError
+    ) -> None:
         self._what = what
-        self._package = package
-        self._attribute = attribute
+        self._find = find
+        self._error = error
         self._found: dict[str, T] | None = None
 
     def _entries(self) -> dict[str, T]:
         if self._found is None:
-            found: dict[str, T] = {}
-            package = importlib.import_module(self._package)
-            for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-                module = importlib.import_module(f"{self._package}.{info.name}")
-                entry = getattr(module, self._attribute, None)
-                if entry is not None:
-                    found[entry.name] = entry
-            self._found = found
+            self._found = self._find()
         return self._found
 
     def __getitem__(self, name: str) -> T:
         entries = self._entries()
         if name not in entries:
-            raise SpecError(unknown_name(self._what, name, entries))
+            raise self._error(unknown_name(self._what, name, entries))
         return entries[name]
 
     def __contains__(self, name: object) -> bool:
@@ -60,3 +54,19 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __len__(self) -> int:
         return len(self._entries())
+
+
+def modules_of(package: str) -> Iterator[ModuleType]:
+    """The modules of `package`, imported in the order of their names."""
+    path = importlib.import_module(package).__path__
+    for info in sorted(pkgutil.iter_modules(path), key=lambda module: module.name):
+        yield importlib.import_module(f"{package}.{info.name}")
+
+
+def plug_ins(package: str, attribute: str) -> dict[str, N]:
+    """By name, what the modules of `package` hold in `attribute`.
+
+    The modules keep heavy imports inside functions.
+    """
+    held: list[N | None] = [getattr(module, attribute, None) for module in modules_of(package)]
+    return {entry.name: entry for entry in held if entry is not None}

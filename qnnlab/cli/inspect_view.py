@@ -8,7 +8,7 @@ from rich.table import Table
 from qnnlab.cli.console import console, value_table
 from qnnlab.graph.model import Graph, Quantization
 from qnnlab.lab import Inspection
-from qnnlab.targets import Fit
+from qnnlab.targets import KB, Fit
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -70,7 +70,7 @@ def _headroom(headroom: int | None) -> str:
     if headroom is None:
         return "unknown"
     word = "free" if headroom >= 0 else "short"
-    return f"{abs(headroom) / 1024:,.1f} kB {word}"
+    return f"{abs(headroom) / KB:,.1f} kB {word}"
 
 
 def _platforms(fits: tuple[Fit, ...]) -> Table:

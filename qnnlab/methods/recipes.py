@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
-from qnnlab.errors import DataError, SpecError, unknown_name
+from qnnlab.errors import DataError, unknown_name
 from qnnlab.methods.method import Family, Recipe
-from qnnlab.registry import Registry
+from qnnlab.registry import LazyNames, plug_ins
 
-FAMILIES: Registry[Family] = Registry("method family", "qnnlab.methods", "FAMILY")
+FAMILIES: LazyNames[Family] = LazyNames(
+    "method family", lambda: plug_ins("qnnlab.methods", "FAMILY")
+)
 
 _FILE = "qnnlab/methods/recipes.yaml"
 _FIELDS = {"name", "title", "family", "parent", "section", "source", "settings"}
@@ -49,27 +50,9 @@ def parse_recipes(rows: Sequence[Mapping[str, Any]]) -> dict[str, Recipe]:
     return recipes
 
 
-class _Recipes(Mapping[str, Recipe]):
-    """The recipes by name, read at first use."""
-
-    @cached_property
-    def _rows(self) -> dict[str, Recipe]:
-        text = files("qnnlab.methods").joinpath("recipes.yaml").read_text(encoding="utf-8")
-        return parse_recipes(yaml.safe_load(text))
-
-    def __getitem__(self, name: str) -> Recipe:
-        if name not in self._rows:
-            raise SpecError(unknown_name("method", name, self._rows))
-        return self._rows[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._rows
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
+def _read() -> dict[str, Recipe]:
+    text = files("qnnlab.methods").joinpath("recipes.yaml").read_text(encoding="utf-8")
+    return parse_recipes(yaml.safe_load(text))
 
 
-RECIPES = _Recipes()
+RECIPES: LazyNames[Recipe] = LazyNames("method", _read)

@@ -19,7 +19,7 @@ import yaml
 
 import qnnlab
 from qnnlab.errors import DataError, ReportError
-from qnnlab.files import remove_orphans, replacing_folder, resource
+from qnnlab.files import read_data, remove_orphans, replacing_folder, resource
 from qnnlab.lab import Record, RunStore, Sweep, sweep, values_frame
 from qnnlab.lab.claims import scorecard
 from qnnlab.lab.provenance import code_sha256, library_versions, machine
@@ -62,8 +62,8 @@ class BuiltReport:
 def read_config(path: Path) -> ReportConfig:
     """Read a report configuration; raises DataError on wrong fields."""
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        fields = yaml.safe_load(read_data(path))
+    except yaml.YAMLError as error:
         raise DataError(f"{path}: can't be read: {' '.join(str(error).split())}") from None
     if not isinstance(fields, dict) or set(fields) != _FIELDS:
         raise DataError(f"{path}: its fields must be {', '.join(sorted(_FIELDS))}")

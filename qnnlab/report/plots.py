@@ -14,8 +14,8 @@ from qnnlab.lab.study import pareto_front
 from qnnlab.methods import RECIPES
 from qnnlab.report.exhibits import Figure, Provenance, figure
 from qnnlab.report.style import colour_map, marker_map, use_style
+from qnnlab.targets import KB
 
-KB = 1024
 _LINEAR_RATIO = 20
 _COST_LABEL = {"file_bytes": "file in flash (kB)", "arena_bytes": "arena in RAM (kB)"}
 

@@ -10,8 +10,9 @@ from qnnlab.lab.record import Record
 from qnnlab.lab.study import absent_reasons
 from qnnlab.report.exhibits import Provenance, Table
 from qnnlab.report.formatting import format_number
-from qnnlab.report.plots import KB, provenance
+from qnnlab.report.plots import provenance
 from qnnlab.survey import TABLE_II
+from qnnlab.targets import KB
 from qnnlab.tasks import Task, TaskData
 from qnnlab.values import Value
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from qnnlab.errors import DataError, unknown_name
-from qnnlab.files import resource
+from qnnlab.files import read_data, resource
 from qnnlab.survey.schema import Parsed, Schema, check_table, parse_rows, to_frame
 
 TABLE_II = "arXiv:2508.15008 Table II"
@@ -39,11 +38,7 @@ def table_entry(name: str) -> dict[str, Any]:
 @cache
 def _parsed(name: str) -> Parsed:
     entry = table_entry(name)
-    path: Path = resource("data") / entry["path"]
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: can't be read: {error}") from None
+    text = read_data(resource("data") / entry["path"])
     return parse_rows(text, entry["schema"], f"data/{entry['path']}")
 
 

@@ -1,5 +1,5 @@
 """Targets: platforms, what they hold, and whether a model fits."""
 
-from qnnlab.targets.fit import Fit, RuntimeReserve, check_fit, fit_platforms, runtime_reserve
+from qnnlab.targets.fit import KB, Fit, RuntimeReserve, check_fit, fit_platforms, runtime_reserve
 
-__all__ = ["Fit", "RuntimeReserve", "check_fit", "fit_platforms", "runtime_reserve"]
+__all__ = ["KB", "Fit", "RuntimeReserve", "check_fit", "fit_platforms", "runtime_reserve"]

@@ -1,9 +1,9 @@
 """Tasks: data, metric and reference model behind one interface; one file a task."""
 
-from qnnlab.registry import Registry
+from qnnlab.registry import LazyNames, plug_ins
 from qnnlab.tasks.task import Budget, Origin, Task, TaskData
 
-TASKS: Registry[Task] = Registry("task", __name__, "TASK")
+TASKS: LazyNames[Task] = LazyNames("task", lambda: plug_ins(__name__, "TASK"))
 
 
 def load_task(name: str) -> tuple[Task, TaskData]:

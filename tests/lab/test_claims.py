@@ -270,7 +270,7 @@ def test_new_check_file_is_found(monkeypatch, tmp_path):
     from qnnlab.lab.claims import checks
 
     monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
-    found = registry._Checks()
+    found = registry._find_checks()
     assert "nothing" in found
     assert set(CHECKS) < set(found)
 

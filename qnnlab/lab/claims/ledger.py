@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from qnnlab.errors import DataError, unknown_name
-from qnnlab.files import resource
+from qnnlab.files import read_data, resource
 from qnnlab.lab.claims.registry import CHECKS, parameter_problem
 from qnnlab.lab.spec import PROFILES
 
@@ -232,9 +232,4 @@ def parse_claims(text: str, name: str = LEDGER) -> tuple[Claim, ...]:
 @cache
 def read_ledger() -> tuple[Claim, ...]:
     """The claims of `data/survey/claims.yaml`, in order. Raises DataError."""
-    path = resource(LEDGER)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: can't be read: {error}") from None
-    return parse_claims(text)
+    return parse_claims(read_data(resource(LEDGER)))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qnnlab.errors import DataError, QnnlabError, unknown_name
 from qnnlab.lab.record import Record
 from qnnlab.lab.spec import PROFILES
+from qnnlab.registry import LazyNames, modules_of
 from qnnlab.values import Value
 
 if TYPE_CHECKING:
@@ -118,41 +116,21 @@ def check(name: str) -> Callable[[F], F]:
     return mark
 
 
-class _Checks(Mapping[str, CheckFunction]):
-    """The checks by name; the modules of `checks/` are imported at first use."""
-
-    @cached_property
-    def _found(self) -> dict[str, CheckFunction]:
-        package = importlib.import_module("qnnlab.lab.claims.checks")
-        found: dict[str, CheckFunction] = {}
-        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-            module = importlib.import_module(f"{package.__name__}.{info.name}")
-            for entry in vars(module).values():
-                name = getattr(entry, _NAME, None)
-                # A check that another module imports is still its own module's.
-                if name is None or entry.__module__ != module.__name__:
-                    continue
-                if name in found:
-                    raise DataError(f"two checks are called {name!r}")
-                found[name] = entry
-        return found
-
-    def __getitem__(self, name: str) -> CheckFunction:
-        if name not in self._found:
-            raise DataError(unknown_name("check", name, self._found))
-        return self._found[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
+def _find_checks() -> dict[str, CheckFunction]:
+    found: dict[str, CheckFunction] = {}
+    for module in modules_of("qnnlab.lab.claims.checks"):
+        for entry in vars(module).values():
+            name = getattr(entry, _NAME, None)
+            # A check that another module imports is still its own module's.
+            if name is None or entry.__module__ != module.__name__:
+                continue
+            if name in found:
+                raise DataError(f"two checks are called {name!r}")
+            found[name] = entry
+    return found
 
 
-CHECKS = _Checks()
+CHECKS: LazyNames[CheckFunction] = LazyNames("check", _find_checks, DataError)
 
 
 def parameter_problem(name: str, parameters: Mapping[str, Any]) -> str | None:
