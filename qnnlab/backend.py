@@ -17,7 +17,7 @@ def _prepare() -> None:
     os.environ["TF_USE_LEGACY_KERAS"] = "1"  # tensorflow-model-optimization needs Keras 2
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # results do not depend on a GPU
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # one summation order on every x86
+    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")  # one summation order on every x86
     for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(threads, "1")  # sweeps run one process a core
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

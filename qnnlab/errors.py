@@ -36,6 +36,10 @@ class DataError(QnnlabError):
     """A data file that a person edits breaks its schema: file, line, column and rule."""
 
 
+class DatasetError(QnnlabError):
+    """A data set is not on this machine, damaged, or not in the format that it should have."""
+
+
 class MissingExtra(QnnlabError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 

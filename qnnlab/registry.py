@@ -64,9 +64,14 @@ def modules_of(package: str) -> Iterator[ModuleType]:
 
 
 def plug_ins(package: str, attribute: str) -> dict[str, N]:
-    """By name, what the modules of `package` hold in `attribute`.
+    """By name, what the modules of `package` hold in `attribute`: one entry, or a tuple of them.
 
     The modules keep heavy imports inside functions.
     """
-    held: list[N | None] = [getattr(module, attribute, None) for module in modules_of(package)]
-    return {entry.name: entry for entry in held if entry is not None}
+    found: dict[str, N] = {}
+    for module in modules_of(package):
+        held: N | tuple[N, ...] = getattr(module, attribute, ())
+        found.update(
+            {entry.name: entry for entry in (held if isinstance(held, tuple) else (held,))}
+        )
+    return found

@@ -4,8 +4,9 @@ from qnnlab.lab.frame import find_value, records_frame, values_frame
 from qnnlab.lab.inspection import Inspection, inspect_model
 from qnnlab.lab.record import Record
 from qnnlab.lab.runner import Sweep, run, sweep
-from qnnlab.lab.spec import PROFILES, Spec
+from qnnlab.lab.spec import Spec
 from qnnlab.lab.store import RunStore
+from qnnlab.tasks import PROFILES
 
 __all__ = [
     "PROFILES",

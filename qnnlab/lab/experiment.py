@@ -32,7 +32,8 @@ def _compress(spec: Spec, store: RunStore, data: TaskData) -> Compressed:
     parent = spec.parent()
     if parent is not None:
         model.set_weights(weights_from_file(store.path(run_key(parent), WEIGHTS)))
-    job = Job(model=model, data=data, budget=task.budgets[spec.profile], seed=spec.seed)
+    budget = task.budgets[spec.profile]
+    job = Job(model, data, budget, spec.seed, task.objective, task.augment)
     return FAMILIES[recipe.family].apply(job, recipe.settings)
 
 
@@ -60,7 +61,7 @@ def failed_record(spec: Spec, reason: str, started: datetime, detail: str = "") 
 def _finish(spec: Spec, store: RunStore, started: datetime) -> tuple[Record, dict[str, bytes]]:
     """Compress, measure, and put the record together with its files."""
     clock = time.monotonic()
-    data = TASKS[spec.task].load()
+    data = TASKS[spec.task].load(spec.profile)
     compressed = _compress(spec, store, data)
     artifacts = {MODEL: compressed.tflite}
     if compressed.weights is not None:

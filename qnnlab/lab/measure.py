@@ -71,8 +71,8 @@ def _accuracies(runs: dict[str, Outcome], data: TaskData) -> Iterator[Value]:
             yield Value(name, None, "%", "measured", runtime, run)
             continue
         assert run.outputs is not None
-        source = f"{runtime} {run.version} on {len(data.y_test)} test samples"
-        score = accuracy(run.outputs, data.y_test)
+        source = f"{runtime} {run.version} on {len(data.test.y)} test samples"
+        score = accuracy(run.outputs, data.test.y)
         yield Value(name, score.accuracy_pct, "%", "measured", source)
         if runtime == HEADLINE_RUNTIME:
             wilson = f"95 % Wilson interval, {source}"
@@ -110,7 +110,7 @@ def try_runtime(tflite: bytes, inputs: NDArray[np.generic] | None, runtime: str)
 def measure(tflite: bytes, data: TaskData) -> tuple[Value, ...]:
     """Every figure of one converted model, on the test split of `data`."""
     graph = parse_tflite(tflite)
-    inputs = model_inputs(graph, data.x_test)
+    inputs = model_inputs(graph, data.test.x)
     runs = {runtime: try_runtime(tflite, inputs, runtime) for runtime in RUNTIMES}
     return (
         *_accuracies(runs, data),

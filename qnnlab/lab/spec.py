@@ -9,9 +9,8 @@ from typing import Any
 
 from qnnlab.errors import SpecError, unknown_name
 from qnnlab.methods import RECIPES
-from qnnlab.tasks import TASKS
+from qnnlab.tasks import PROFILES, TASKS
 
-PROFILES: tuple[str, ...] = ("smoke", "quick", "full")
 TARGETS: tuple[str, ...] = ("host",)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _MAX_SEED = 2**31 - 1

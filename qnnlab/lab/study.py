@@ -9,8 +9,9 @@ import pandas as pd
 from qnnlab.errors import SpecError
 from qnnlab.lab.frame import records_frame
 from qnnlab.lab.record import Record
-from qnnlab.lab.spec import PROFILES, Spec
+from qnnlab.lab.spec import Spec
 from qnnlab.methods import RECIPES
+from qnnlab.tasks import PROFILES
 
 # Seeds that a profile runs each method with.
 REPEATS = dict(zip(PROFILES, (1, 3, 5), strict=True))

@@ -12,8 +12,9 @@ from qnnlab.methods.training import fit
 
 def apply(job: Job, settings: Mapping[str, Any]) -> Compressed:
     """Train the reference architecture and keep its weights for the methods that follow."""
-    fit(job.model, job, job.budget.epochs, job.budget.learning_rate)
-    return Compressed(to_tflite(job.model), weights=job.model.get_weights())
+    budget = job.budget
+    history = fit(job.model, job, budget.epochs, budget.learning_rate, patience=budget.patience)
+    return Compressed(to_tflite(job.model), job.model.get_weights(), history)
 
 
 FAMILY = Family("float_baseline", {}, apply)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnlab.tasks import Budget, TaskData
+from qnnlab.tasks import Augment, Budget, Objective, TaskData
 from qnnlab.values import Value
 
 Weights = list[NDArray[np.generic]]
@@ -43,14 +43,20 @@ class Job:
     data: TaskData
     budget: Budget
     seed: int
+    objective: Objective = "classify"
+    augment: Augment | None = None
 
 
 @dataclass(frozen=True)
 class Compressed:
-    """What a family gives back: a .tflite file, weights for children, figures of its own."""
+    """What a family gives back: a .tflite file, weights for children, figures of its own.
+
+    `history` holds the training curves by name, one number an epoch.
+    """
 
     tflite: bytes
     weights: Weights | None = None
+    history: Mapping[str, Sequence[float]] | None = None
     values: tuple[Value, ...] = field(default=())
 
 

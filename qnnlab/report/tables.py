@@ -39,9 +39,9 @@ def _reasons(
 def task_table(task: Task, data: TaskData) -> Table:
     """The task's data: how many samples each split has, and whether they are real."""
     rows = {
-        "training": data.x_train,
-        "validation": data.x_val,
-        "test": data.x_test,
+        "training": data.train.x,
+        "validation": data.val.x,
+        "test": data.test.x,
         "calibration (drawn from training)": data.x_calibration,
     }
     frame = pd.DataFrame(

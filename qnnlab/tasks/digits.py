@@ -6,18 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from qnnlab import backend
 from qnnlab.errors import MissingExtra
-from qnnlab.tasks.task import Budget, Task, TaskData
+from qnnlab.tasks.architectures import cnn_2d
+from qnnlab.tasks.previews import one_a_class
+from qnnlab.tasks.task import Budget, Preview, Split, Task, TaskData
 
 _SPLIT_SEED = 20250820
 _TEST_SHARE = 0.25
 _VALIDATION_SHARE = 0.15
-_CALIBRATION_SAMPLES = 100
-_MOMENTUM = 0.9  # Keras's 0.99 needs more steps than 1,144 scans give in a short training
+_SHAPE = (8, 8, 1)
+_LABELS = tuple("0123456789")
 
 
-def load() -> TaskData:
+def load(profile: str) -> TaskData:
     """Stratified and fixed: 1,144 training, 203 validation and 450 test scans in [0, 1]."""
     try:
         from sklearn.datasets import load_digits
@@ -33,47 +34,39 @@ def load() -> TaskData:
     train, val = train_test_split(
         rest, test_size=_VALIDATION_SHARE, stratify=y[rest], random_state=_SPLIT_SEED
     )
-    calibration = train[:_CALIBRATION_SAMPLES]
-    return TaskData(x[train], y[train], x[val], y[val], x[test], y[test], x[calibration])
-
-
-def build() -> Any:
-    """A small CNN (15,562 parameters) with one depthwise convolution and batch norms."""
-    layers = backend.keras().layers
-
-    def block(convolution: Any) -> list[Any]:
-        return [convolution, layers.BatchNormalization(momentum=_MOMENTUM), layers.ReLU()]
-
-    return backend.keras().Sequential(
-        [
-            layers.Input((8, 8, 1)),
-            *block(layers.Conv2D(16, 3, padding="same", use_bias=False)),
-            *block(layers.DepthwiseConv2D(3, padding="same", use_bias=False)),
-            *block(layers.Conv2D(32, 1, use_bias=False)),
-            layers.MaxPooling2D(),
-            *block(layers.Conv2D(48, 3, padding="same", use_bias=False)),
-            layers.AveragePooling2D(4),
-            layers.Flatten(),
-            layers.Dense(10, activation="softmax"),
-        ],
-        name="digits_cnn",
+    return TaskData.of(
+        train=Split(x[train], y[train]), val=Split(x[val], y[val]), test=Split(x[test], y[test])
     )
 
 
-TASK = Task(
-    name="digits",
-    title="Handwritten digits, 8×8",
-    origin="real",
-    metric="accuracy",
-    labels=tuple("0123456789"),
-    input_shape=(8, 8, 1),
-    source="scikit-learn load_digits: UCI Optical Recognition of Handwritten Digits, test part",
-    licence="CC BY 4.0 (UCI Machine Learning Repository)",
-    load=load,
-    build=build,
-    budgets={
-        "smoke": Budget(epochs=4, finetune_epochs=2),
-        "quick": Budget(epochs=30, finetune_epochs=15),
-        "full": Budget(epochs=100, finetune_epochs=50),
-    },
+def build() -> Any:
+    """A small CNN with one depthwise convolution and batch norms."""
+    return cnn_2d(_SHAPE, len(_LABELS))
+
+
+def preview() -> Preview:
+    """One training scan a digit."""
+    return one_a_class(load("smoke"), _LABELS, "image")
+
+
+TASKS = (
+    Task(
+        name="digits",
+        title="Handwritten digits, 8×8",
+        origin="real",
+        metric="accuracy",
+        labels=_LABELS,
+        input_shape=_SHAPE,
+        x_unit="grey level from 0 to 1",
+        source="scikit-learn load_digits: UCI Optical Recognition of Handwritten Digits, test part",
+        licence="CC BY 4.0 (UCI Machine Learning Repository)",
+        load=load,
+        build=build,
+        preview=preview,
+        budgets={
+            "smoke": Budget(epochs=4, finetune_epochs=2),
+            "quick": Budget(epochs=30, finetune_epochs=15),
+            "full": Budget(epochs=100, finetune_epochs=50),
+        },
+    ),
 )

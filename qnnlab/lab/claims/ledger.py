@@ -14,7 +14,7 @@ import yaml
 from qnnlab.errors import DataError, unknown_name
 from qnnlab.files import read_data, resource
 from qnnlab.lab.claims.registry import CHECKS, parameter_problem
-from qnnlab.lab.spec import PROFILES
+from qnnlab.tasks import PROFILES
 
 LEDGER = "data/survey/claims.yaml"
 SECTIONS: tuple[str, ...] = (

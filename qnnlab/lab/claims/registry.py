@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qnnlab.errors import DataError, QnnlabError, unknown_name
 from qnnlab.lab.record import Record
-from qnnlab.lab.spec import PROFILES
 from qnnlab.registry import LazyNames, modules_of
+from qnnlab.tasks import PROFILES
 from qnnlab.values import Value
 
 if TYPE_CHECKING:

@@ -13,10 +13,9 @@ from qnnlab.errors import DataError, unknown_name
 from qnnlab.lab.claims.ledger import TABLE_ONLY, Claim, Expectation, read_ledger
 from qnnlab.lab.claims.registry import CHECKS, Evidence, Facts, Member, NotTestable, Tables
 from qnnlab.lab.record import Record
-from qnnlab.lab.spec import PROFILES
 from qnnlab.methods import RECIPES
 from qnnlab.survey import load_table, table_names
-from qnnlab.tasks import TASKS
+from qnnlab.tasks import PROFILES, TASKS
 from qnnlab.values import Value
 
 Outcome = Literal["reproduced", "partly", "not reproduced", "not testable here"]

@@ -1,0 +1,1 @@
+"""Generators of the offline data sets: numpy and scipy, a seed in, the same arrays out."""
