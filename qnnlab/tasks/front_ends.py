@@ -28,7 +28,7 @@ _SLANEY_LOG_STEP = np.log(6.4) / 27.0
 def frames(waves: NDArray[np.float32], length: int, hop: int) -> NDArray[np.float32]:
     """Overlapping frames (…, count, length) of waveforms (…, samples); no padding."""
     view = np.lib.stride_tricks.sliding_window_view
-    windows: NDArray[np.float32] = view(waves, length, axis=-1)  # type: ignore[call-overload]
+    windows: NDArray[np.float32] = view(waves, length, axis=-1)
     return windows[..., ::hop, :]
 
 
@@ -44,7 +44,7 @@ def mfcc(waves: NDArray[np.float32]) -> NDArray[np.float32]:
     window = np.hanning(_KWS_FRAME + 1)[:-1].astype(np.float32)
     spectrum = np.abs(rfft(frames(waves, _KWS_FRAME, _KWS_HOP) * window, _KWS_FFT))
     mel = spectrum @ mel_filters("htk", _KWS_BANDS, _KWS_FFT, _KWS_LOW_HZ, _KWS_HIGH_HZ)
-    cepstrum = dct(np.log(mel + _KWS_FLOOR)) / np.sqrt(2 * _KWS_BANDS)
+    cepstrum: NDArray[np.float32] = dct(np.log(mel + _KWS_FLOOR)) / np.sqrt(2 * _KWS_BANDS)
     return cepstrum[..., :KWS_COEFFICIENTS, np.newaxis].astype(np.float32)
 
 
