@@ -108,10 +108,12 @@ def prepare():
 
 
 def environment():
-    """The environment that jobs run in: this checkout's programs first, and one run store."""
+    """The environment that jobs run in: this checkout's programs first, its runs, its data."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
     runs = os.environ.get("QNNLAB_RUNS") or str(ROOT / "runs")
-    return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV), "QNNLAB_RUNS": runs}
+    data = os.environ.get("QNNLAB_DATA") or str(ROOT / "datasets")
+    own = {"PATH": path, "VIRTUAL_ENV": str(VENV), "QNNLAB_RUNS": runs, "QNNLAB_DATA": data}
+    return {**os.environ, **own}
 
 
 def test(arguments):

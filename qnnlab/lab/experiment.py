@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 import traceback
 from dataclasses import replace
@@ -14,15 +15,18 @@ import qnnlab
 from qnnlab import backend
 from qnnlab.errors import QnnlabError, SpecError, StoreError
 from qnnlab.lab.measure import measure
+from qnnlab.lab.progress import telling_file
 from qnnlab.lab.provenance import code_sha256, library_versions, machine, run_key
 from qnnlab.lab.record import Record
 from qnnlab.lab.spec import Spec
 from qnnlab.lab.store import RunStore, weights_from_file, weights_to_bytes
 from qnnlab.methods import FAMILIES, RECIPES, Compressed, Job
+from qnnlab.steps import tell
 from qnnlab.tasks import TASKS, TaskData
 
 MODEL = "model.tflite"
 WEIGHTS = "weights.npz"
+HISTORY = "history.json"
 
 
 def _compress(spec: Spec, store: RunStore, data: TaskData) -> Compressed:
@@ -63,10 +67,13 @@ def _finish(spec: Spec, store: RunStore, started: datetime) -> tuple[Record, dic
     clock = time.monotonic()
     data = TASKS[spec.task].load(spec.profile)
     compressed = _compress(spec, store, data)
+    tell("measuring", 0.0)
     artifacts = {MODEL: compressed.tflite}
     if compressed.weights is not None:
         artifacts[WEIGHTS] = weights_to_bytes(compressed.weights)
-    results = (*measure(compressed.tflite, data), *compressed.values)
+    if compressed.history is not None:
+        artifacts[HISTORY] = json.dumps(dict(compressed.history)).encode()
+    results = (*measure(compressed.tflite, TASKS[spec.task], data.test), *compressed.values)
     provenance = {
         **_provenance(spec),
         "origin": TASKS[spec.task].origin,
@@ -89,7 +96,8 @@ def execute(spec: Spec, root: Path | str, key: str) -> Record:
     try:
         if run_key(spec) != key:
             raise SpecError("qnnlab's source changed while the sweep was running; start it again")
-        record, artifacts = _finish(spec, store, started)
+        with telling_file(store.progress_path(key)):
+            record, artifacts = _finish(spec, store, started)
     except StoreError:
         raise
     except Exception as error:

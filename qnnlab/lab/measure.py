@@ -14,13 +14,13 @@ from qnnlab.graph.costs import GraphCosts, graph_costs
 from qnnlab.graph.model import Graph
 from qnnlab.graph.runtimes import RUNTIMES, RuntimeRun, run_model
 from qnnlab.graph.tflite import parse_tflite
-from qnnlab.numerics.affine import quantize
+from qnnlab.numerics.affine import dequantize, quantize
 from qnnlab.numerics.agreement import agreement
-from qnnlab.tasks import TaskData
-from qnnlab.tasks.metrics import accuracy
+from qnnlab.tasks import Split, Task
+from qnnlab.tasks.metrics import METRICS
 from qnnlab.values import Value
 
-# The runtime that every method here runs on; its accuracy is the one that methods compare by.
+# The runtime that every method here runs on; its score is the one that methods compare by.
 HEADLINE_RUNTIME = "litert_reference"
 
 Outcome = RuntimeRun | str  # a run, or the reason why there is none
@@ -33,6 +33,15 @@ def model_inputs(graph: Graph, x: NDArray[np.float32]) -> NDArray[np.generic]:
         return x
     q = tensor.quantization
     return quantize(x, float(q.scale[0]), int(q.zero_point[0]), np.dtype(tensor.dtype))
+
+
+def model_outputs(graph: Graph, outputs: NDArray[np.generic]) -> NDArray[np.generic]:
+    """What the model's `outputs` stand for, as real numbers."""
+    q = graph.tensors[graph.outputs[0]].quantization
+    if outputs.dtype.kind == "f" or q is None:
+        return outputs
+    codes = outputs.astype(np.int64)
+    return dequantize(codes, float(q.scale[0]), int(q.zero_point[0]))
 
 
 def cost_values(tflite: bytes, costs: GraphCosts) -> Iterator[Value]:
@@ -64,21 +73,27 @@ def arena_value(run: Outcome) -> Value:
     return Value("arena_bytes", run.arena_bytes, "B", "measured", source)
 
 
-def _accuracies(runs: dict[str, Outcome], data: TaskData) -> Iterator[Value]:
+def _scores(runs: dict[str, Outcome], graph: Graph, task: Task, test: Split) -> Iterator[Value]:
+    """The task's metric on each runtime, and the accuracy beside it where there are classes."""
     for runtime, run in runs.items():
-        name = f"accuracy_{runtime}"
+        name = f"{task.metric}_{runtime}"
         if isinstance(run, str):
             yield Value(name, None, "%", "measured", runtime, run)
             continue
         assert run.outputs is not None
-        source = f"{runtime} {run.version} on {len(data.test.y)} test samples"
-        score = accuracy(run.outputs, data.test.y)
-        yield Value(name, score.accuracy_pct, "%", "measured", source)
-        if runtime == HEADLINE_RUNTIME:
-            wilson = f"95 % Wilson interval, {source}"
-            yield Value("accuracy", score.accuracy_pct, "%", "measured", source)
-            yield Value("accuracy_low", score.low_pct, "%", "estimated", wilson)
-            yield Value("accuracy_high", score.high_pct, "%", "estimated", wilson)
+        score = METRICS[task.metric](model_outputs(graph, run.outputs), test)
+        what = "test samples" if score.samples == len(test) else "test recordings"
+        source = f"{runtime} {run.version} on {score.samples} {what}, {task.origin} data"
+        yield Value(name, score.value_pct, "%", "measured", source)
+        if runtime != HEADLINE_RUNTIME:
+            continue
+        interval = f"{score.interval}, {source}"
+        yield Value(task.metric, score.value_pct, "%", "measured", source)
+        yield Value(f"{task.metric}_low", score.low_pct, "%", "estimated", interval)
+        yield Value(f"{task.metric}_high", score.high_pct, "%", "estimated", interval)
+        if task.objective == "classify" and task.metric != "accuracy":
+            share = METRICS["accuracy"](run.outputs, test).value_pct
+            yield Value("accuracy", share, "%", "measured", source)
 
 
 def _agreements(runs: dict[str, Outcome]) -> Iterator[Value]:
@@ -107,13 +122,13 @@ def try_runtime(tflite: bytes, inputs: NDArray[np.generic] | None, runtime: str)
         return str(error)
 
 
-def measure(tflite: bytes, data: TaskData) -> tuple[Value, ...]:
-    """Every figure of one converted model, on the test split of `data`."""
+def measure(tflite: bytes, task: Task, test: Split) -> tuple[Value, ...]:
+    """Every figure of one converted model, on the test split of its task."""
     graph = parse_tflite(tflite)
-    inputs = model_inputs(graph, data.test.x)
+    inputs = model_inputs(graph, test.x)
     runs = {runtime: try_runtime(tflite, inputs, runtime) for runtime in RUNTIMES}
     return (
-        *_accuracies(runs, data),
+        *_scores(runs, graph, task, test),
         *cost_values(tflite, graph_costs(graph)),
         arena_value(runs["tflm"]),
         *_agreements(runs),

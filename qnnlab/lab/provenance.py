@@ -14,6 +14,7 @@ from typing import Any
 import qnnlab
 from qnnlab.lab.spec import Spec
 from qnnlab.methods import RECIPES
+from qnnlab.tasks import TASKS
 
 # A result can only change when one of these does; the report and the command line may change
 # without a run being repeated.
@@ -21,12 +22,16 @@ _ROOMS = ("numerics", "graph", "tasks", "methods")
 _FILES = ("backend.py", "values.py", "lab/measure.py", "lab/experiment.py")
 _LIBRARIES = (
     "ai-edge-litert",
+    "espeakng-loader",
     "numpy",
+    "pillow",
     "scikit-learn",
+    "scipy",
     "tensorflow",
     "tensorflow-model-optimization",
     "tf-keras",
     "tflite-micro",
+    "wfdb",
 )
 
 
@@ -61,12 +66,13 @@ def machine() -> dict[str, str]:
 
 
 def run_key(spec: Spec) -> str:
-    """Content address of a run: spec, recipe, parent, code and library versions."""
+    """Content address of a run: spec, recipe, data, parent, code and library versions."""
     recipe = RECIPES[spec.method]
     parent = spec.parent()
     content: dict[str, Any] = {
         "spec": spec.to_dict(),
         "recipe": {"family": recipe.family, "settings": dict(recipe.settings)},
+        "data": TASKS[spec.task].fingerprint(),
         "parent": None if parent is None else run_key(parent),
         "code": code_sha256(),
         "versions": library_versions(),

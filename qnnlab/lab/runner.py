@@ -13,12 +13,13 @@ from typing import Any
 
 from qnnlab.errors import MissingExtra, StoreError
 from qnnlab.lab.experiment import execute, failed_record
-from qnnlab.lab.progress import ConsoleProgress, Progress
+from qnnlab.lab.progress import ConsoleProgress, Progress, told_in
 from qnnlab.lab.provenance import run_key
 from qnnlab.lab.record import Record
 from qnnlab.lab.spec import Spec
 from qnnlab.lab.store import RunStore
 
+_LOOK_EVERY_S = 0.5
 TIMEOUT_S = {"smoke": 300, "quick": 900, "full": 6 * 3600}
 
 
@@ -121,7 +122,11 @@ def _run_all(schedule: _Schedule, submit: Callable[[Spec], Future[Record]]) -> N
             running[submit(spec)] = (spec, datetime.now(timezone.utc))
         if not running:
             return
-        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        finished, _ = wait(running, timeout=_LOOK_EVERY_S, return_when=FIRST_COMPLETED)
+        for spec, _ in running.values():
+            told = told_in(schedule.store.progress_path(run_key(spec)))
+            if told is not None:
+                schedule.progress.working(spec, *told)
         for future in finished:
             spec, started = running.pop(future)
             schedule.finish(spec, _outcome(spec, future, started, schedule.store))

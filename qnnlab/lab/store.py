@@ -30,6 +30,10 @@ class RunStore:
         """Where a run keeps its record or one of its artifacts."""
         return self.root / key / artifact
 
+    def progress_path(self, key: str) -> Path:
+        """Where a run that is under way says how far it is."""
+        return self.root / ".progress" / key
+
     def get(self, key: str) -> Record | None:
         """The record under `key`; None where there is none.
 

@@ -27,3 +27,20 @@ def quantize(
 def dequantize(codes: NDArray[np.integer], scale: float, zero_point: int) -> NDArray[np.float32]:
     """The real numbers that integer `codes` stand for."""
     return ((codes.astype(np.float64) - zero_point) * scale).astype(np.float32)
+
+
+def round_to_grid(weights: NDArray[np.float32], bits: int, axis: int) -> NDArray[np.float32]:
+    """`weights` moved to the nearest points of a symmetric grid, one scale a slice along `axis`.
+
+    The codes are −(2^(bits−1) − 1) to 2^(bits−1) − 1 (narrow range) and the largest magnitude of
+    a slice is the largest code: min-max quantization, ties to even. A slice of zeros stays so.
+    Raises ValueError unless `bits` is from 2 to 16.
+    """
+    if not 2 <= bits <= 16:
+        raise ValueError(f"bits must be from 2 to 16, not {bits}")
+    top = 2 ** (bits - 1) - 1
+    others = tuple(i for i in range(weights.ndim) if i != axis % weights.ndim)
+    largest = np.abs(weights.astype(np.float64)).max(axis=others, keepdims=True)
+    scale = np.where(largest > 0, largest / top, 1.0)
+    rounded: NDArray[np.float32] = (np.rint(weights / scale) * scale).astype(np.float32)
+    return rounded

@@ -5,6 +5,7 @@ synthesised here, `kws.speech_commands` the recordings.
 """
 
 from qnnlab.registry import LazyNames, plug_ins
+from qnnlab.steps import shown
 from qnnlab.tasks.task import (
     PROFILES,
     SPLITS,
@@ -25,7 +26,8 @@ TASKS: LazyNames[Task] = LazyNames("task", lambda: plug_ins(__name__, "TASKS"))
 def load_task(name: str, profile: str = "quick") -> tuple[Task, TaskData]:
     """A task and its data. Raises SpecError on an unknown name, DatasetError without its data."""
     task = TASKS[name]
-    return task, task.load(profile)
+    with shown():
+        return task, task.load(profile)
 
 
 __all__ = [
