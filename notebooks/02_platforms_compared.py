@@ -26,7 +26,7 @@ profile = "quick"
 
 # %% tags=["hide"]
 from qnnlab.lab import candidates, find_value, sweep
-from qnnlab.lab.study import study_specs, summarise
+from qnnlab.lab.study import metric_of, study_specs, summarise
 from qnnlab.report import plots, tables
 
 # %% [markdown]
@@ -67,7 +67,7 @@ plots.headroom_map(fits, sources)
 # %%
 runnable = summary.dropna(subset=["arena_bytes"])
 shown = runnable if len(runnable) else summary
-best = shown.loc[shown["accuracy"].idxmax(), "title"]
+best = shown.loc[shown[metric_of(records)].idxmax(), "title"]
 tables.fit_table(fits, best, sources)
 
 # %% [markdown]

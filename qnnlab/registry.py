@@ -40,6 +40,10 @@ class LazyNames(Mapping[str, T], Generic[T]):
             self._found = self._find()
         return self._found
 
+    def add(self, name: str, entry: T) -> None:
+        """Put `entry` in, in place of what had its name."""
+        self._entries()[name] = entry
+
     def __getitem__(self, name: str) -> T:
         entries = self._entries()
         if name not in entries:

@@ -3,6 +3,7 @@
 from qnnlab.lab.frame import find_value, records_frame, values_frame
 from qnnlab.lab.inspection import Inspection, inspect_model
 from qnnlab.lab.record import Record
+from qnnlab.lab.reference import Reference, fit_reference, fit_references, seed_spread
 from qnnlab.lab.runner import Sweep, run, sweep
 from qnnlab.lab.spec import Spec
 from qnnlab.lab.store import RunStore
@@ -12,13 +13,17 @@ __all__ = [
     "PROFILES",
     "Inspection",
     "Record",
+    "Reference",
     "RunStore",
     "Spec",
     "Sweep",
     "find_value",
+    "fit_reference",
+    "fit_references",
     "inspect_model",
     "records_frame",
     "run",
+    "seed_spread",
     "sweep",
     "values_frame",
 ]

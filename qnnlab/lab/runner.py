@@ -18,6 +18,8 @@ from qnnlab.lab.provenance import run_key
 from qnnlab.lab.record import Record
 from qnnlab.lab.spec import Spec
 from qnnlab.lab.store import RunStore
+from qnnlab.tasks import TASKS
+from qnnlab.tasks.storage import dataset_folder
 
 _LOOK_EVERY_S = 0.5
 TIMEOUT_S = {"smoke": 300, "quick": 900, "full": 6 * 3600}
@@ -144,11 +146,14 @@ def sweep(
     """Run what is missing of `specs` (and of what they start from) in `jobs` processes.
 
     A run that fails, hangs or is killed becomes a failed record, and the rest goes on. Failed
-    runs are tried again by the next sweep, unless `retry_failed` is False. Raises SpecError
-    before anything runs, StoreError when results can't be kept.
+    runs are tried again by the next sweep, unless `retry_failed` is False. Raises SpecError, and
+    DatasetError where a data set is missing, before anything runs; StoreError when results can't
+    be kept.
     """
     wanted = list(specs)
     ordered = with_parents(wanted)
+    for dataset in {TASKS[spec.task].dataset for spec in ordered} - {None}:
+        dataset_folder(str(dataset))
     store = store or RunStore()
     schedule = _Schedule(ordered, store, progress or ConsoleProgress(), retry_failed)
     if schedule.waiting:

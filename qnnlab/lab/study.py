@@ -11,7 +11,7 @@ from qnnlab.lab.frame import records_frame
 from qnnlab.lab.record import Record
 from qnnlab.lab.spec import Spec
 from qnnlab.methods import RECIPES
-from qnnlab.tasks import PROFILES
+from qnnlab.tasks import PROFILES, TASKS, Metric
 
 # Seeds that a profile runs each method with.
 REPEATS = dict(zip(PROFILES, (1, 3, 5), strict=True))
@@ -36,6 +36,16 @@ def study_specs(
         for name in dict.fromkeys(names)
         for i in range(REPEATS[profile])
     ]
+
+
+def metric_of(records: Sequence[Record]) -> Metric:
+    """The metric that the task of `records` is scored by. Raises SpecError where tasks differ."""
+    tasks = {record.spec.task for record in records}
+    if len(tasks) != 1:
+        raise SpecError(
+            f"records of one task are needed, not of {', '.join(sorted(tasks)) or 'none'}"
+        )
+    return TASKS[tasks.pop()].metric
 
 
 def summarise(records: Iterable[Record]) -> pd.DataFrame:

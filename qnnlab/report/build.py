@@ -14,7 +14,6 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 import qnnlab
@@ -23,7 +22,7 @@ from qnnlab.files import read_data, remove_orphans, replacing_folder, resource
 from qnnlab.lab import Record, RunStore, Sweep, sweep, values_frame
 from qnnlab.lab.claims import scorecard
 from qnnlab.lab.provenance import code_sha256, library_versions, machine
-from qnnlab.lab.study import REPEATS, study_specs, summarise
+from qnnlab.lab.study import REPEATS, metric_of, study_specs, summarise
 from qnnlab.report.execute import execute_notebook
 from qnnlab.report.notebooks import notebook_title
 from qnnlab.report.pdf import build_pdf
@@ -32,6 +31,8 @@ from qnnlab.report.site import ExecutedNotebook, FailedRun, IndexContext, KeyFig
 from qnnlab.report.tables import BASELINE
 from qnnlab.survey import TABLE_II
 from qnnlab.targets import fit_platforms
+from qnnlab.tasks import TASKS
+from qnnlab.tasks.metrics import METRIC_TITLES
 from qnnlab.values import Value
 
 NOTEBOOK_TIMEOUT_S = 3600
@@ -110,19 +111,22 @@ def _measured(label: str, name: str, value: float, source: str, decimals: int) -
     return KeyFigure(label, Value(name, value, "%", "measured", source), decimals)
 
 
-def _key_figures(summary: pd.DataFrame) -> list[KeyFigure]:
+def _key_figures(records: Sequence[Record]) -> list[KeyFigure]:
     """What the front page shows first; computed from the runs, left out where they lack."""
+    summary = summarise(records)
     if BASELINE not in summary.index:
         return []
+    metric = metric_of(records)
+    title = METRIC_TITLES[metric]
     base = summary.loc[BASELINE]
     kernels = f"mean of {base['runs']} seeds, LiteRT reference kernels"
-    figures = [_measured("float32 accuracy", "accuracy", base["accuracy"], kernels, 1)]
+    figures = [_measured(f"float32 {title}", metric, base[metric], kernels, 1)]
     others = summary.drop(index=BASELINE).dropna(subset=["arena_bytes"])
     if others.empty:
         return figures
-    best = others.sort_values(["accuracy", "file_bytes"], ascending=[False, True]).iloc[0]
-    label = f"most accurate compressed method that TFLM runs: {best['title']}"
-    figures.append(_measured(label, "accuracy", best["accuracy"], kernels, 1))
+    best = others.sort_values([metric, "file_bytes"], ascending=[False, True]).iloc[0]
+    label = f"best compressed method that TFLM runs, by {title}: {best['title']}"
+    figures.append(_measured(label, metric, best[metric], kernels, 1))
     for name, source in (("file", "the two .tflite files"), ("arena", "TFLM on this machine")):
         share = 100 * best[f"{name}_bytes"] / base[f"{name}_bytes"]
         figures.append(_measured(f"its {name} against float32", name, share, source, 0))
@@ -165,7 +169,7 @@ def _index(
     versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
     provenance = {
         "Profile": profile,
-        "Task": config.task,
+        "Task": f"{config.task} ({TASKS[config.task].origin} data)",
         "Seeds": f"{seed}" if last == seed else f"{seed} to {last}",
         "Runs": _counts(runs),
         "Libraries": versions,
@@ -179,7 +183,7 @@ def _index(
         commit=_commit(),
         profile=profile,
         date=_today(),
-        key_figures=_key_figures(summarise(runs.records)),
+        key_figures=_key_figures(runs.records),
         provenance=provenance,
         failures=[FailedRun(str(r.spec), r.reason or "") for r in runs.failed],
         claims=claims_summary(scorecard(runs.records, profile), _CLAIMS_PAGE),

@@ -22,6 +22,11 @@ def escape(text: object) -> str:
     return html.escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", clean))
 
 
+def sentence(text: str) -> str:
+    """`text` with its first letter large, to begin a sentence with; the others stay."""
+    return text[:1].upper() + text[1:]
+
+
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether `value` is an int or float, numpy's included, and not a bool."""
     import numpy as np

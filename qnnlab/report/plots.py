@@ -10,11 +10,14 @@ import pandas as pd
 
 from qnnlab.lab.frame import find_value
 from qnnlab.lab.record import Record
-from qnnlab.lab.study import pareto_front
+from qnnlab.lab.study import metric_of, pareto_front
 from qnnlab.methods import RECIPES
 from qnnlab.report.exhibits import Figure, Provenance, figure
+from qnnlab.report.formatting import sentence
 from qnnlab.report.style import colour_map, marker_map, use_style
 from qnnlab.targets import KB
+from qnnlab.tasks import Metric
+from qnnlab.tasks.metrics import METRIC_TITLES
 
 _LINEAR_RATIO = 20
 _COST_LABEL = {"file_bytes": "file in flash (kB)", "arena_bytes": "arena in RAM (kB)"}
@@ -27,16 +30,17 @@ def provenance(records: Iterable[Record], quantities: dict[str, str]) -> list[Pr
     return [Provenance.of(value, label) for value, label in found if value is not None]
 
 
-def _scatter(axes: Any, summary: pd.DataFrame, cost: str) -> None:
+def _scatter(axes: Any, summary: pd.DataFrame, cost: str, metric: Metric) -> None:
     colours, markers = colour_map(RECIPES), marker_map(RECIPES)
-    front = pareto_front(summary, cost, "accuracy")
-    x, y = front[cost] / KB, front["accuracy"]
+    front = pareto_front(summary, cost, metric)
+    x, y = front[cost] / KB, front[metric]
     axes.step(x, y, where="post", color="#999999", linewidth=1, zorder=1, label="Pareto front")
     for method, row in summary.dropna(subset=[cost]).iterrows():
-        spread = [[row["accuracy"] - row["accuracy_min"]], [row["accuracy_max"] - row["accuracy"]]]
+        low, high = row[f"{metric}_min"], row[f"{metric}_max"]
+        spread = [[row[metric] - low], [high - row[metric]]]
         axes.errorbar(
             row[cost] / KB,
-            row["accuracy"],
+            row[metric],
             yerr=spread,
             fmt=markers[str(method)],
             color=colours[str(method)],
@@ -63,15 +67,17 @@ def _size_axis(axes: Any, sizes: pd.Series) -> None:
 
 
 def accuracy_against_cost(summary: pd.DataFrame, records: Sequence[Record]) -> Figure:
-    """Accuracy against the file's size and against the arena, with the Pareto front of each."""
+    """The metric against the file's size and against the arena, with the Pareto front of each."""
     from matplotlib import pyplot as plt
 
+    metric = metric_of(records)
+    title = METRIC_TITLES[metric]
     with use_style():
         fig, panels = plt.subplots(1, 2, figsize=(9, 4.6), sharey=True)
         for axes, cost in zip(panels, _COST_LABEL, strict=True):
-            _scatter(axes, summary, cost)
+            _scatter(axes, summary, cost, metric)
             _size_axis(axes, summary[cost].dropna())
-        panels[0].set_ylabel("accuracy (%)")
+        panels[0].set_ylabel(f"{title} (%)")
         handles, labels = panels[0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside lower center", ncols=3)
         runs = int(summary["runs"].max())
@@ -79,14 +85,14 @@ def accuracy_against_cost(summary: pd.DataFrame, records: Sequence[Record]) -> F
         return figure(
             fig,
             caption=(
-                "Accuracy against the two memories that a microcontroller has. Filled markers are "
-                f"on the Pareto front: no method is both smaller and more accurate; {spread}."
+                f"{sentence(title)} against the two memories that a microcontroller has. Filled "
+                f"markers are on the Pareto front: no method is both smaller and better; {spread}."
             ),
             provenance=provenance(
                 records,
-                {"accuracy": "accuracy", "file_bytes": "file size", "arena_bytes": "arena"},
+                {metric: title, "file_bytes": "file size", "arena_bytes": "arena"},
             ),
-            alt="Scatter plot of accuracy against file size and arena size, one marker a method",
+            alt=f"Scatter plot of {title} against file size and arena size, one marker a method",
         )
 
 

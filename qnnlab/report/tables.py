@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from qnnlab.lab.record import Record
-from qnnlab.lab.study import absent_reasons
+from qnnlab.lab.study import absent_reasons, metric_of
 from qnnlab.report.exhibits import Provenance, Table
-from qnnlab.report.formatting import format_number
+from qnnlab.report.formatting import format_number, sentence
 from qnnlab.report.plots import provenance
 from qnnlab.survey import TABLE_II
 from qnnlab.targets import KB
 from qnnlab.tasks import Task, TaskData
+from qnnlab.tasks.metrics import METRIC_TITLES
 from qnnlab.values import Value
 
 BASELINE = "float32"
@@ -96,15 +97,17 @@ def answers_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
 
 
 def figures_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
-    """Accuracy, sizes and cost of each method."""
+    """The metric, sizes and cost of each method."""
     frame = summary.set_index("title")
+    metric = metric_of(records)
+    title = METRIC_TITLES[metric]
     shown = pd.DataFrame(
         {
-            "accuracy": frame["accuracy"],
-            "over the seeds": [_spread(row, "accuracy", 1) for _, row in frame.iterrows()],
+            title: frame[metric],
+            "over the seeds": [_spread(row, metric, 1) for _, row in frame.iterrows()],
             "95 % interval of one seed": [
                 f"{low:.1f} – {high:.1f}"
-                for low, high in zip(frame["accuracy_low"], frame["accuracy_high"], strict=True)
+                for low, high in zip(frame[f"{metric}_low"], frame[f"{metric}_high"], strict=True)
             ],
             "file": frame["file_bytes"] / KB,
             "gzip": frame["gzip_bytes"] / KB,
@@ -113,25 +116,29 @@ def figures_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
         }
     )
     shown.index.name = "method"
-    quantities = {"accuracy": "accuracy", "accuracy_low": "interval", "macs": "MACs"}
+    quantities = {metric: title, f"{metric}_low": "interval", "macs": "MACs"}
     sizes = ("file", "gzip", "arena")
-    shares = ("accuracy", "over the seeds", "95 % interval of one seed")
+    shares = (title, "over the seeds", "95 % interval of one seed")
     return Table(
         shown,
-        caption="Accuracy and cost of each method, mean over the seeds (1 kB is 1,024 B).",
+        caption=(
+            f"{sentence(title)} and cost of each method, mean over the seeds (1 kB is 1,024 B)."
+        ),
         provenance=provenance(records, quantities | {f"{size}_bytes": size for size in sizes}),
         units=dict.fromkeys(shares, "%") | dict.fromkeys(sizes, "kB"),
-        digits=dict.fromkeys(("accuracy", *sizes), 1),
+        digits=dict.fromkeys((title, *sizes), 1),
         reasons=_reasons(summary, records, {"arena_bytes": "arena", "macs": "MACs"}),
     )
 
 
 def baseline_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
-    """Each method against float32: points of accuracy lost, shares of file and arena kept."""
+    """Each method against float32: points of the metric lost, shares of file and arena kept."""
+    metric = metric_of(records)
+    title = METRIC_TITLES[metric]
     base = summary.loc[BASELINE]
     frame = summary.drop(index=BASELINE).set_index("title")
     columns = {
-        "accuracy": frame["accuracy"] - base["accuracy"],
+        title: frame[metric] - base[metric],
         "file": 100 * frame["file_bytes"] / base["file_bytes"],
         "arena": 100 * frame["arena_bytes"] / base["arena_bytes"],
         "zero weights": frame["weight_zero_pct"],
@@ -144,7 +151,7 @@ def baseline_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
     shown.index.name = "method"
     difference = "difference of means over the same seeds"
     sources = [
-        Provenance("accuracy", "points", "measured", difference),
+        Provenance(title, "points", "measured", difference),
         Provenance("file and arena", "% of float32", "measured", "ratio of the sizes above"),
         *provenance(records, quantities),
     ]
@@ -156,13 +163,13 @@ def baseline_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
         caption="What each method gives up and saves against the float32 baseline.",
         provenance=sources,
         units={
-            "accuracy": "points",
+            title: "points",
             "file": "% of float32",
             "arena": "% of float32",
             "zero weights": "%",
         }
         | ({"saved by zeros": "B"} if "saved by zeros" in shown else {}),
-        digits={"accuracy": 2, "file": 0, "arena": 0, "zero weights": 1},
+        digits={title: 2, "file": 0, "arena": 0, "zero weights": 1},
         reasons={key: why for key, why in reasons.items() if key[1] in shown},
     )
 

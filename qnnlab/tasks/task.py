@@ -39,14 +39,15 @@ class Budget:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One split: `x` (samples, *input_shape) float32 and `y` (samples,) int64 labels.
+    """One split: `x` (samples, *input_shape) and `y` (samples,) int64 labels.
 
-    `groups` (samples,) says who or what a sample is from (speaker, subject, machine unit, photo),
-    None where nobody knows; a group lies in one split only. `clips` (samples,) numbers the
-    recordings that windows were cut from, where a recording is scored and not each window.
+    `x` is float32 wherever a task is used; kept data may be uint8. `groups` (samples,) says who or
+    what a sample is from (speaker, subject, machine unit, photo), None where nobody knows; a
+    group lies in one split only. `clips` (samples,) numbers the recordings that windows were cut
+    from, where a recording is scored and not each window.
     """
 
-    x: NDArray[np.float32]
+    x: NDArray[Any]
     y: NDArray[np.int64]
     groups: NDArray[np.str_] | None = None
     clips: NDArray[np.int64] | None = None
