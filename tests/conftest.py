@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ MODELS = ROOT / "data/mlperf_tiny/models"
 @pytest.fixture(autouse=True)
 def _own_run_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QNNLAB_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Generated data is made once for all tests, and never where a user keeps theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QNNLAB_DATA", str(tmp_path_factory.mktemp("datasets")))
+        yield
 
 
 @pytest.fixture(scope="session")

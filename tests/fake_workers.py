@@ -7,6 +7,8 @@ import signal
 import time
 
 from qnnlab.lab import Record, RunStore, Spec
+from qnnlab.lab.progress import telling_file
+from qnnlab.steps import tell
 from qnnlab.values import Value
 
 
@@ -27,3 +29,10 @@ def hang_on_seed_1(spec: Spec, root: str, key: str) -> Record:
     if spec.seed == 1:
         time.sleep(60)
     return behave(spec, root, key)
+
+
+def tell_slowly(spec: Spec, root: str, key: str) -> Record:
+    with telling_file(RunStore(root).progress_path(key)):
+        tell("training", 0.5)
+        time.sleep(1.5)
+        return behave(spec, root, key)

@@ -12,6 +12,7 @@ import qnnlab
 from qnnlab.cli.claims import claims
 from qnnlab.cli.console import examples
 from qnnlab.cli.survey import survey
+from qnnlab.cli.tasks import download_missing, print_spread, task_name, tasks
 from qnnlab.errors import QnnlabError
 
 PROFILES = click.Choice(["smoke", "quick", "full"])
@@ -85,26 +86,42 @@ def inspect(model: Path, as_json: bool) -> None:
     epilog=examples(
         "qnnlab run digits ptq_w8a8_pc_minmax",
         "qnnlab run digits qat_tfmot_w8a8 --seed 3 --profile smoke --json",
+        "qnnlab run ecg float32 --seeds 3",
+        "qnnlab run measurements.csv ptq_w8a8_pc_minmax",
+        "qnnlab run kws.speech_commands float32 --download",
     )
 )
 @click.argument("task")
 @click.argument("method")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="First seed.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many.")
 @click.option("--profile", type=PROFILES, default="quick", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
-def run(task: str, method: str, seed: int, profile: str, as_json: bool) -> None:
-    """Run METHOD on TASK (or reuse its record) and print the figures."""
-    from qnnlab.cli.record_view import show
-    from qnnlab.lab import Spec
-    from qnnlab.lab import run as run_spec
+@click.option("--json", "as_json", is_flag=True, help="Print a record as JSON, one a seed.")
+@click.option("--download", is_flag=True, help="Get a missing data set first.")
+def run(
+    task: str, method: str, seed: int, seeds: int, profile: str, as_json: bool, download: bool
+) -> None:
+    """Run METHOD on TASK (or reuse its record) and print the figures.
 
-    record = run_spec(Spec(task, method, seed=seed, profile=profile))
-    if as_json:
-        click.echo(record.to_json(), nl=False)
-    else:
-        show(record)
-    if not record.ok:
+    TASK is a name (`qnnlab list tasks`), or an .npz, a .csv or a folder of your own.
+    """
+    from qnnlab.cli.record_view import show
+    from qnnlab.lab import Spec, sweep
+
+    name = task_name(task)
+    specs = [Spec(name, method, seed=seed + i, profile=profile).check() for i in range(seeds)]
+    if download:
+        download_missing(name)
+    records = list(sweep(specs).records)
+    for record in records:
+        if as_json:
+            click.echo(record.to_json(), nl=False)
+        else:
+            show(record)
+    if not all(record.ok for record in records):
         raise click.exceptions.Exit(1)
+    if seeds > 1 and not as_json:
+        print_spread(records)
 
 
 @cli.command(epilog=examples("qnnlab records", "qnnlab records --csv > records.csv"))
@@ -157,6 +174,7 @@ def notebooks_sync(folder: Path) -> None:
 
 cli.add_command(claims)
 cli.add_command(survey)
+cli.add_command(tasks)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Is a task hard enough to tell methods apart? Float, int8, and few-bit weights by rounding alone."""
+"""Is a task hard enough to tell methods apart? Float, int8, few-bit weights by rounding alone."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class ConsoleProgress:
         self._total, self._done = total, reused
         if total == reused:
             return
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console = Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
         console.print(f"{total} runs: {reused} reused, {total - reused} to do")
         columns = ("[progress.description]{task.description}", BarColumn(), TaskProgressColumn())
         self._bar = Progress(

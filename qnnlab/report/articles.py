@@ -32,6 +32,7 @@ _SUFFIXES = {
     "image/gif": "gif",
     "image/webp": "webp",
 }
+_SOUNDS = {"audio/wav": "wav"}
 # What an output offers in several forms is shown in the first of these.
 _SHOWN = ("text/html", *_SUFFIXES, "text/markdown", "text/latex", "text/plain")
 
@@ -56,7 +57,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Article:
-    """A notebook as HTML; pictures lie beside it, by their path below the site's folder.
+    """A notebook as HTML; pictures and sounds lie beside it, by their path below the site's folder.
 
     `scripted` tells whether readers can sort or filter something, which takes the site's script.
     """
@@ -232,20 +233,21 @@ def _number_exhibits(soup: BeautifulSoup, numbers: Counter[str]) -> Tag | None:
 
 def _extract_images(soup: BeautifulSoup, slug: str) -> dict[str, bytes]:
     images: dict[str, bytes] = {}
-    for image in soup.select('img[src^="data:"]'):
+    suffixes = {**_SUFFIXES, **_SOUNDS}
+    for image in soup.select('img[src^="data:"], audio[src^="data:"]'):
         header, _, data = str(image["src"]).partition(",")
         media, *options = header.removeprefix("data:").split(";")
-        if media not in _SUFFIXES:
-            raise ReportError(f"page {slug!r} holds a picture of type {media!r}")
+        if media not in suffixes:
+            raise ReportError(f"page {slug!r} holds a picture or sound of type {media!r}")
         exhibit = image.find_parent("figure", class_="exhibit")
         stem = str(exhibit["id"]) if exhibit else f"{slug}-{len(images) + 1}"
-        path = f"{IMAGES}/{stem}.{_SUFFIXES[media]}"
+        path = f"{IMAGES}/{stem}.{suffixes[media]}"
         if path in images:
-            path = f"{IMAGES}/{stem}-{len(images) + 1}.{_SUFFIXES[media]}"
+            path = f"{IMAGES}/{stem}-{len(images) + 1}.{suffixes[media]}"
         raw = data.encode()
         images[path] = base64.b64decode(raw) if "base64" in options else unquote_to_bytes(raw)
         image["src"] = path
-        if image.get("loading") is None:
+        if image.name == "img" and image.get("loading") is None:
             image["loading"] = "lazy"
     return images
 

@@ -21,24 +21,25 @@ from qnnlab.errors import DataError, ReportError
 from qnnlab.files import read_data, remove_orphans, replacing_folder, resource
 from qnnlab.lab import Record, RunStore, Sweep, sweep, values_frame
 from qnnlab.lab.claims import scorecard
+from qnnlab.lab.difficulty import difficulty_specs
 from qnnlab.lab.provenance import code_sha256, library_versions, machine
 from qnnlab.lab.study import REPEATS, metric_of, study_specs, summarise
 from qnnlab.report.execute import execute_notebook
-from qnnlab.report.notebooks import notebook_title
+from qnnlab.report.notebooks import notebook_title, parameter_names
 from qnnlab.report.pdf import build_pdf
 from qnnlab.report.scorecard import claims_summary
 from qnnlab.report.site import ExecutedNotebook, FailedRun, IndexContext, KeyFigure, build_site
 from qnnlab.report.tables import BASELINE
 from qnnlab.survey import TABLE_II
 from qnnlab.targets import fit_platforms
-from qnnlab.tasks import TASKS
+from qnnlab.tasks import TASKS, offline_tasks
 from qnnlab.tasks.metrics import METRIC_TITLES
 from qnnlab.values import Value
 
 NOTEBOOK_TIMEOUT_S = 3600
 _PDF = "report.pdf"
 _CLAIMS_PAGE = "06_claims"
-_FIELDS = {"title", "lead", "task", "methods", "notebooks"}
+_FIELDS = {"title", "lead", "task", "methods", "tasks", "notebooks"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,12 @@ class ReportConfig:
     lead: str
     task: str
     methods: str | list[str]
+    tasks: str | list[str]
     notebooks: list[str]
+
+    def task_names(self) -> list[str]:
+        """The tasks whose difficulty is shown."""
+        return offline_tasks() if self.tasks == "all" else list(self.tasks)
 
 
 @dataclass(frozen=True)
@@ -68,10 +74,10 @@ def read_config(path: Path) -> ReportConfig:
         raise DataError(f"{path}: can't be read: {' '.join(str(error).split())}") from None
     if not isinstance(fields, dict) or set(fields) != _FIELDS:
         raise DataError(f"{path}: its fields must be {', '.join(sorted(_FIELDS))}")
-    for name in ("methods", "notebooks"):
+    for name in ("methods", "tasks", "notebooks"):
         value = fields[name]
         names = isinstance(value, list) and value and all(isinstance(v, str) for v in value)
-        if not names and not (name == "methods" and value == "all"):
+        if not names and not (name != "notebooks" and value == "all"):
             raise DataError(f"{path}: {name} must be a list of names")
     for name in ("title", "lead", "task"):
         if not isinstance(fields[name], str):
@@ -99,7 +105,8 @@ def _execute(
     def execute(source: Path) -> ExecutedNotebook:
         started = time.monotonic()
         target = folder / source.name
-        execute_notebook(source, target, parameters, timeout_s=NOTEBOOK_TIMEOUT_S)
+        taken = {n: parameters[n] for n in parameter_names(source) & set(parameters)}
+        execute_notebook(source, target, taken, timeout_s=NOTEBOOK_TIMEOUT_S)
         _say(f"notebook {source.stem}: {time.monotonic() - started:.1f} s")
         return ExecutedNotebook(source.stem, notebook_title(target), target)
 
@@ -183,7 +190,7 @@ def _index(
         commit=_commit(),
         profile=profile,
         date=_today(),
-        key_figures=_key_figures(runs.records),
+        key_figures=_key_figures([r for r in runs.records if r.spec.task == config.task]),
         provenance=provenance,
         failures=[FailedRun(str(r.spec), r.reason or "") for r in runs.failed],
         claims=claims_summary(scorecard(runs.records, profile), _CLAIMS_PAGE),
@@ -203,7 +210,13 @@ def _write_downloads(records: Sequence[Record], folder: Path) -> list[tuple[str,
 def _render(config: ReportConfig, profile: str, seed: int, runs: Sweep, folder: Path) -> None:
     """Write everything of the report into `folder`."""
     (folder / "notebooks").mkdir()
-    parameters = {"task": config.task, "methods": config.methods, "seed": seed, "profile": profile}
+    parameters = {
+        "task": config.task,
+        "methods": config.methods,
+        "tasks": config.task_names(),
+        "seed": seed,
+        "profile": profile,
+    }
     pages = _execute(config, parameters, folder / "notebooks")
     started = time.monotonic()
     downloads = _write_downloads(runs.records, folder)
@@ -230,8 +243,9 @@ def build_report(
     """
     settings = read_config(config or resource("reports/report.yaml"))
     specs = study_specs(settings.task, settings.methods, seed, profile)
+    ladder = difficulty_specs(settings.task_names(), seed, profile)
     store = RunStore()
-    runs = sweep(specs, store, jobs=jobs)
+    runs = sweep(dict.fromkeys([*specs, *ladder]), store, jobs=jobs)
     _say(_counts(runs))
     os.environ["QNNLAB_RUNS"] = str(store.root)  # the notebooks' kernels read the same store
     out = out.absolute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -37,6 +38,17 @@ def read_notebook(path: Path) -> NotebookNode:
     except Exception as error:
         raise ReportError(f"{path} is not a notebook: {first_line(error)}") from None
     return notebook
+
+
+def parameter_names(path: Path) -> set[str]:
+    """What the cell tagged "parameters" of the notebook `path` assigns; raises ReportError."""
+    names: set[str] = set()
+    for cell in read_notebook(path).cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            statements = ast.parse(cell.source).body
+            assigned = [s.targets for s in statements if isinstance(s, ast.Assign)]
+            names |= {t.id for targets in assigned for t in targets if isinstance(t, ast.Name)}
+    return names
 
 
 def first_line(error: object) -> str:

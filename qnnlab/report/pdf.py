@@ -98,7 +98,8 @@ def _printable(articles: Sequence[Article]) -> list[tuple[str, str]]:
     soups = {}
     for article in articles:
         soup = BeautifulSoup(article.html, "html.parser")
-        for tag in soup.select("details.code, hr"):
+        # Paper plays no sound; the spectrograms beside the players stay.
+        for tag in soup.select("details.code, hr, figure.exhibit:has(audio)"):
             tag.decompose()
         title = soup.new_tag("h1", attrs={"id": "page"})
         title.string = article.title

@@ -18,7 +18,7 @@ _KWS_BANDS, _KWS_LOW_HZ, _KWS_HIGH_HZ = 40, 20.0, 4000.0
 _KWS_FLOOR = 1e-6
 KWS_COEFFICIENTS = 10
 
-_AD_FFT, _AD_HOP, _AD_BANDS = 1024, 512, 128
+_AD_FFT, _AD_HOP, AD_BANDS = 1024, 512, 128
 AD_FRAMES = 5
 _SLANEY_LINEAR_HZ = 200.0 / 3
 _SLANEY_BREAK_HZ = 1000.0
@@ -30,6 +30,17 @@ def frames(waves: NDArray[np.float32], length: int, hop: int) -> NDArray[np.floa
     view = np.lib.stride_tricks.sliding_window_view
     windows: NDArray[np.float32] = view(waves, length, axis=-1)
     return windows[..., ::hop, :]
+
+
+def loudest_at_one(waves: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Waveforms (…, samples) divided by their largest sample each, where that is above zero.
+
+    MLPerf Tiny does this to each clip before `mfcc`. The largest is that of the positive samples,
+    as in its code, so a clip can reach beyond -1.
+    """
+    largest = waves.max(axis=-1, keepdims=True)
+    scaled: NDArray[np.float32] = waves / np.where(largest > 0.0, largest, np.ones_like(largest))
+    return scaled
 
 
 def mfcc(waves: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -60,7 +71,7 @@ def log_mel_windows(wave: NDArray[np.float32], hop: int = 1) -> NDArray[np.float
     window = np.hanning(_AD_FFT + 1)[:-1].astype(np.float32)
     padded = np.pad(wave, _AD_FFT // 2)
     power = np.abs(rfft(frames(padded, _AD_FFT, _AD_HOP) * window)) ** 2
-    mel = power @ mel_filters("slaney", _AD_BANDS, _AD_FFT, 0.0, RATE_HZ / 2)
+    mel = power @ mel_filters("slaney", AD_BANDS, _AD_FFT, 0.0, RATE_HZ / 2)
     decibel = 10.0 * np.log10(np.maximum(mel, np.finfo(np.float64).eps))
     stacked = np.lib.stride_tricks.sliding_window_view(decibel, AD_FRAMES, axis=0)[::hop]
     return np.ascontiguousarray(

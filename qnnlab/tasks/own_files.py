@@ -47,7 +47,7 @@ def task_from_path(path: Path | str, name: str | None = None, **options: Any) ->
 
 def _read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             held = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{path}: not an .npz of plain arrays: {error}") from None

@@ -87,7 +87,8 @@ def _to_bytes(splits: Mapping[str, Split]) -> bytes:
 
 
 def _read(path: Path) -> dict[str, Split]:
-    with np.load(path, allow_pickle=False) as archive:
+    # numpy leaves a file that it can't read open, so it is opened here.
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         return {
             name: Split(
                 **{p: archive[f"{name}.{p}"] for p in _KEPT if f"{name}.{p}" in archive.files}

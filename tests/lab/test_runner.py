@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import fake_workers
 import pytest
 
-from qnnlab.errors import SpecError
+from qnnlab.errors import DatasetError, SpecError
 from qnnlab.lab import Record, RunStore, Spec, sweep
+from qnnlab.lab.provenance import run_key
 from qnnlab.lab.runner import TIMEOUT_S, with_parents
+from qnnlab.tasks import TASKS
 
 
 class Log:
@@ -18,9 +21,13 @@ class Log:
     def __init__(self) -> None:
         self.begun: tuple[int, int] | None = None
         self.seen: list[Record] = []
+        self.told: list[tuple[Spec, str, float]] = []
 
     def begin(self, total: int, reused: int) -> None:
         self.begun = (total, reused)
+
+    def working(self, spec: Spec, what: str, done: float) -> None:
+        self.told.append((spec, what, done))
 
     def finished(self, record: Record) -> None:
         self.seen.append(record)
@@ -79,3 +86,31 @@ def test_a_wrong_name_stops_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="unknown method"):
         sweep([*SPECS, Spec("digits", "nonsense")], store, worker=fake_workers.behave)
     assert not store.root.exists()
+
+
+def test_a_run_that_is_under_way_is_heard(tmp_path: Path) -> None:
+    store, log = RunStore(tmp_path), Log()
+    spec = Spec("digits", "float32", profile="smoke")
+    (record,) = sweep([spec], store, progress=log, worker=fake_workers.tell_slowly).records
+    assert record.ok
+    assert (spec, "training", 0.5) in log.told
+    assert list((tmp_path / ".progress").iterdir()) == []
+
+
+def test_a_missing_data_set_stops_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        TASKS._entries(), "digits.far", replace(TASKS["digits"], name="digits.far", dataset="far")
+    )
+    with pytest.raises(DatasetError, match="qnnlab data get far"):
+        sweep([Spec("digits.far", "float32")], RunStore(tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_other_data_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run_key(SPECS[0])
+    monkeypatch.setitem(
+        TASKS._entries(), "digits", replace(TASKS["digits"], fingerprint=lambda: "other data")
+    )
+    assert run_key(SPECS[0]) != before

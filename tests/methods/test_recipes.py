@@ -18,6 +18,10 @@ ROWS: list[dict[str, Any]] = yaml.safe_load(
 )
 
 
+def _row(name: str) -> int:
+    return next(index for index, row in enumerate(ROWS) if row["name"] == name)
+
+
 def test_every_family_serves_a_recipe() -> None:
     assert {recipe.family for recipe in RECIPES.values()} == set(FAMILIES)
 
@@ -48,7 +52,14 @@ def _changed(index: int, **fields: Any) -> list[dict[str, Any]]:
         (_changed(1, extra=1), "row 2: fields"),
         (_changed(1, settings={"weights": "int8"}), "settings must be"),
         (_changed(2, settings={**ROWS[2]["settings"], "weights": "int3"}), "weights is 'int3'"),
-        (_changed(6, settings={"sparsity_pct": 100, "activations": "int8"}), "sparsity_pct is 100"),
+        (
+            _changed(
+                _row("prune_magnitude_s80"),
+                settings={"sparsity_pct": 100, "activations": "int8"},
+            ),
+            "sparsity_pct is 100",
+        ),
+        (_changed(_row("ptq_w3a8_pc_minmax"), settings={"bits": 1}), "bits is 1"),
         ([1, 2], "row 1: fields"),
     ],
 )

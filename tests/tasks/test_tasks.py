@@ -2,61 +2,168 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from qnnlab.errors import SpecError
-from qnnlab.lab import PROFILES
-from qnnlab.tasks import TASKS, load_task
-from qnnlab.tasks.metrics import accuracy
+from qnnlab.errors import DatasetError, SpecError
+from qnnlab.files import resource
+from qnnlab.survey import load_table
+from qnnlab.tasks import PROFILES, SPLITS, TASKS, Split, TaskData, load_task, offline_tasks
+
+OFFLINE = offline_tasks()
+REAL = [name for name in TASKS if TASKS[name].dataset]
 
 
-@pytest.fixture(params=list(TASKS))
+@pytest.fixture(scope="module", params=OFFLINE)
 def task_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_splits_are_typed_shaped_and_labelled(task_name: str) -> None:
-    task, data = load_task(task_name)
-    for split in ("train", "val", "test"):
-        x, y = getattr(data, f"x_{split}"), getattr(data, f"y_{split}")
-        assert x.dtype == np.float32
-        assert x.shape[1:] == task.input_shape
-        assert y.dtype == np.int64
-        assert len(x) == len(y) > 0
-        assert set(np.unique(y)) == set(range(len(task.labels)))
+@pytest.fixture(scope="module")
+def data(task_name: str) -> TaskData:
+    return load_task(task_name, "smoke")[1]
+
+
+def test_the_tasks_of_the_field_are_here() -> None:
+    assert set(OFFLINE) == {"ad", "digits", "ecg", "har", "ic", "kws", "vww"}
+    assert {name.partition(".")[0] for name in REAL} == set(OFFLINE) - {"digits"}
+
+
+def test_splits_are_typed_shaped_and_labelled(task_name: str, data: TaskData) -> None:
+    task = TASKS[task_name]
+    for name, split in data.splits().items():
+        assert split.x.dtype == np.float32
+        assert split.x.shape == (len(split), *task.input_shape)
+        assert np.isfinite(split.x).all()
+        assert split.y.dtype == np.int64
+        assert len(split) > 0
+        wanted = set(range(len(task.labels)))
+        if task.objective == "reconstruct" and name != "test":
+            wanted = {0}
+        assert set(np.unique(split.y)) == wanted
 
 
 def _rows(x: np.ndarray) -> set[bytes]:
     return {row.tobytes() for row in np.ascontiguousarray(x)}
 
 
-def test_calibration_comes_from_training_and_not_from_test(task_name: str) -> None:
-    _, data = load_task(task_name)
+def test_calibration_comes_from_training_and_not_from_test(data: TaskData) -> None:
     calibration = _rows(data.x_calibration)
-    assert calibration <= _rows(data.x_train)
-    assert not calibration & _rows(data.x_test)
-    assert not _rows(data.x_val) & _rows(data.x_test)
+    assert 100 <= len(data.x_calibration) <= 200
+    assert calibration <= _rows(data.train.x)
+    assert not calibration & _rows(data.test.x)
+    assert not _rows(data.val.x) & _rows(data.test.x)
+    assert not _rows(data.train.x) & _rows(data.test.x)
 
 
-def test_same_data_each_time(task_name: str) -> None:
-    assert load_task(task_name)[1].sha256() == load_task(task_name)[1].sha256()
+@pytest.mark.parametrize("name", [name for name in OFFLINE if name != "digits"])
+@pytest.mark.parametrize("profile", ["smoke", pytest.param("quick", marks=pytest.mark.slow)])
+def test_nobody_is_heard_or_seen_in_two_splits(name: str, profile: str) -> None:
+    """Speakers, subjects, machine units, photo regions: each lies in one split."""
+    held = load_task(name, profile)[1]
+    groups = {}
+    for split_name, split in held.splits().items():
+        assert split.groups is not None
+        assert split.groups.shape == split.y.shape
+        groups[split_name] = set(split.groups)
+    for first in SPLITS:
+        for second in SPLITS:
+            assert first == second or not groups[first] & groups[second]
 
 
-def test_sources_and_budgets_are_given(task_name: str) -> None:
-    task = TASKS[task_name]
-    assert task.name == task_name
+def test_the_same_arrays_in_another_process_and_folder(
+    task_name: str, data: TaskData, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    code = (
+        "import sys; from qnnlab.tasks import load_task; "
+        "print(load_task(sys.argv[1], 'smoke')[1].sha256())"
+    )
+    folder = tmp_path_factory.mktemp("other")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QNNLAB_DATA", str(folder))
+        done = subprocess.run(
+            [sys.executable, "-c", code, task_name], capture_output=True, text=True, check=True
+        )
+    assert done.stdout.strip() == data.sha256()
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_sources_and_budgets_are_given(name: str) -> None:
+    task = TASKS[name]
+    assert task.name == name
     assert task.source
     assert task.licence
+    assert task.x_unit
     assert set(task.budgets) == set(PROFILES)
+    family, _, dataset = name.partition(".")
+    assert task.origin == ("real" if dataset or name == "digits" else "synthetic")
+    if dataset:
+        assert task.dataset == dataset
+        assert dataset in set(load_table("datasets")["dataset"])
+        assert task.input_shape == TASKS[family].input_shape or family == "har"
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_without_its_data_set_a_task_says_how_to_get_it(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QNNLAB_DATA", str(tmp_path_factory.mktemp("empty")))
+        with pytest.raises(DatasetError, match=f"qnnlab data get {TASKS[name].dataset}"):
+            TASKS[name].load("smoke")
+
+
+def test_a_preview_can_be_seen_or_heard(task_name: str) -> None:
+    preview = TASKS[task_name].preview()
+    assert len(preview.samples) == len(preview.labels) >= 2
+    for sample in preview.samples:
+        assert sample.dtype == np.float32
+        assert np.isfinite(sample).all()
+        assert sample.ndim == {"image": 3, "audio": 1, "trace": 2}[preview.kind]
+        if preview.kind != "trace":
+            assert np.abs(sample).max() <= 1
+    if preview.kind != "image":
+        assert preview.rate_hz
+
+
+def test_augmentation_keeps_shape_type_and_its_input(task_name: str, data: TaskData) -> None:
+    augment = TASKS[task_name].augment
+    if augment is None:
+        return
+    batch = data.train.x[:16].copy()
+    changed = [augment(batch, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    assert changed[0].shape == batch.shape
+    assert changed[0].dtype == np.float32
+    np.testing.assert_array_equal(batch, data.train.x[:16])
+    np.testing.assert_array_equal(changed[0], changed[1])
+    assert not np.array_equal(changed[0], changed[2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*OFFLINE, *(n for n in REAL if TASKS[n].mlperf_model)])
+def test_reference_has_the_macs_and_weights_of_mlperf_tiny(name: str) -> None:
+    from qnnlab.graph.costs import graph_costs
+    from qnnlab.graph.tflite import parse_tflite
+    from qnnlab.methods.convert import to_tflite
+
+    task = TASKS[name]
+    costs = graph_costs(parse_tflite(to_tflite(task.build())))
+    assert costs.uncounted == ()
+    if task.mlperf_model is None:
+        assert name.partition(".")[0] in ("digits", "ecg", "har")
+        return
+    assert (resource("data/mlperf_tiny/models") / task.mlperf_model).exists()
+    row = load_table("mlperf_tiny_models").set_index("file").loc[task.mlperf_model]
+    assert (costs.macs_total, costs.weight_params) == (row["macs_total"], row["weight_params"])
 
 
 def test_digits_split_sizes() -> None:
     _, data = load_task("digits")
-    assert (len(data.x_train), len(data.x_val), len(data.x_test)) == (1144, 203, 450)
-    assert 0.0 <= data.x_train.min() < data.x_train.max() <= 1.0
+    assert [len(split) for split in data.splits().values()] == [1144, 203, 450]
+    assert 0.0 <= data.train.x.min() < data.train.x.max() <= 1.0
 
 
 def test_unknown_task_names_the_nearest() -> None:
@@ -64,17 +171,9 @@ def test_unknown_task_names_the_nearest() -> None:
         load_task("digit")
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=200))
-def test_wilson_interval_holds_the_accuracy(right: list[bool]) -> None:
-    labels = np.zeros(len(right), np.int64)
-    outputs = np.array([[1, 0] if ok else [0, 1] for ok in right], np.int8)
-    score = accuracy(outputs, labels)
-    assert score.accuracy_pct == pytest.approx(100 * np.mean(right))
-    assert 0 <= score.low_pct <= score.accuracy_pct + 1e-9
-    assert score.accuracy_pct - 1e-9 <= score.high_pct <= 100
-    assert score.low_pct < score.high_pct
-
-
-def test_accuracy_needs_matching_samples() -> None:
-    with pytest.raises(ValueError, match="outputs for"):
-        accuracy(np.zeros((3, 2)), np.zeros(2, np.int64))
+def test_calibration_takes_the_classes_in_turn() -> None:
+    y = np.array([0] * 90 + [1] * 10, np.int64)
+    split = Split(np.arange(100, dtype=np.float32)[:, np.newaxis], y)
+    chosen = TaskData.of(split, split, split, calibration=16).x_calibration
+    assert (chosen < 90).sum() == (chosen >= 90).sum() == 8
+    assert len(TaskData.of(split, split, split, calibration=1000).x_calibration) == 100
