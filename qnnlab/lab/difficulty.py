@@ -75,4 +75,7 @@ def difficulty_frame(records: Sequence[Record]) -> pd.DataFrame:
                 "hard_enough": bool(right) if known else None,
             }
         )
-    return pd.DataFrame(rows).set_index("task", drop=False) if rows else pd.DataFrame()
+    if not rows:
+        return pd.DataFrame()
+    frame = pd.DataFrame(rows).set_index("task", drop=False)
+    return frame.astype({"hard_enough": object})

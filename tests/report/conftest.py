@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from notebook_cells import code_cell, markdown_cell, shown, write_notebook
 
 from qnnlab.report.exhibits import Figure, Provenance, Table
 from qnnlab.report.notebooks import import_nbformat
@@ -18,28 +19,6 @@ SVG = (
 HOSTILE = "<script>alert(1)</script> & co"
 ACCURACY = Provenance("accuracy", "%", "measured", "LiteRT 2.3.0")
 FLASH = Provenance("flash", "kB", "quoted", "Table II of arXiv:2508.15008")
-
-
-def code_cell(source: str, *outputs: object, tags: tuple[str, ...] = ()) -> object:
-    v4 = import_nbformat().v4
-    metadata = {"tags": list(tags)} if tags else {}
-    return v4.new_code_cell(source, outputs=list(outputs), metadata=metadata)
-
-
-def shown(exhibit: Figure | Table) -> object:
-    return import_nbformat().v4.new_output("display_data", data=exhibit._repr_mimebundle_())
-
-
-def write_notebook(path: Path, *cells: object) -> Path:
-    nbformat = import_nbformat()
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=list(cells), metadata=metadata)
-    nbformat.write(notebook, path)
-    return path
-
-
-def markdown_cell(source: str) -> object:
-    return import_nbformat().v4.new_markdown_cell(source)
 
 
 @pytest.fixture
