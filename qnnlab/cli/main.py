@@ -11,6 +11,7 @@ import click
 import qnnlab
 from qnnlab.cli.claims import claims
 from qnnlab.cli.console import examples
+from qnnlab.cli.data import data
 from qnnlab.cli.survey import survey
 from qnnlab.cli.tasks import download_missing, print_spread, task_name, tasks
 from qnnlab.errors import QnnlabError
@@ -173,6 +174,7 @@ def notebooks_sync(folder: Path) -> None:
 
 
 cli.add_command(claims)
+cli.add_command(data)
 cli.add_command(survey)
 cli.add_command(tasks)
 
