@@ -7,7 +7,9 @@ import pytest
 from hypothesis import settings
 
 from qnnlab.lab import RunStore, Sweep, sweep
+from qnnlab.lab.difficulty import difficulty_specs
 from qnnlab.lab.study import study_specs
+from qnnlab.tasks import offline_tasks
 
 # An example's time depends on what else the machine does; no test here is about time.
 settings.register_profile("qnnlab", deadline=None)
@@ -39,3 +41,9 @@ def smoke_store(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
 def smoke_study(smoke_store: RunStore) -> Sweep:
     """Every method on digits, trained for a moment; real runs, made once."""
     return sweep(study_specs("digits", "all", 0, "smoke"), smoke_store)
+
+
+@pytest.fixture(scope="session")
+def smoke_ladder(smoke_study: Sweep, smoke_store: RunStore) -> Sweep:
+    """The ladder of precision on every offline task, trained for a moment."""
+    return sweep(difficulty_specs(offline_tasks(), 0, "smoke"), smoke_store)

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from qnnlab.errors import SpecError
-from qnnlab.lab import Record, Spec
+from qnnlab.lab import Record, Spec, Sweep
 from qnnlab.lab.difficulty import LADDER, difficulty_frame, difficulty_specs
 from qnnlab.lab.reference import seed_spread
+from qnnlab.tasks import TASKS, offline_tasks
 from qnnlab.values import Value
 
 
@@ -59,6 +60,21 @@ def test_every_rung_runs_on_every_task_and_seed() -> None:
     assert {spec.seed for spec in specs} == {5, 6, 7}
     with pytest.raises(SpecError, match="digits"):
         difficulty_specs(["digit"])
+
+
+@pytest.mark.slow
+def test_every_rung_of_every_offline_task_runs_and_says_its_origin(smoke_ladder: Sweep) -> None:
+    for record in smoke_ladder.records:
+        assert record.ok, (record.spec, record.reason)
+        task = TASKS[record.spec.task]
+        score = record[task.metric]
+        assert f"{task.origin} data" in score.source
+        assert record.provenance["origin"] == task.origin
+        assert 0 <= record[f"{task.metric}_low"].value <= score.value
+        assert score.value <= record[f"{task.metric}_high"].value <= 100
+        assert record[f"{task.metric}_tflm"].value is not None
+    frame = difficulty_frame(smoke_ladder.records)
+    assert list(frame.index) == offline_tasks()
 
 
 def test_spread_over_the_seeds() -> None:

@@ -34,6 +34,7 @@ def _config(tmp_path: Path, old: str, new: str) -> Path:
 @pytest.mark.slow
 def test_report_is_complete_and_offline(
     smoke_study: Sweep,
+    smoke_ladder: Sweep,
     smoke_store: RunStore,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -46,12 +47,13 @@ def test_report_is_complete_and_offline(
     built = build_report(profile="smoke", out=site, config=CONFIG)
     assert built.failed == ()
     assert built.index == site / "index.html"
-    assert "8 runs reused, 0 run now, 0 failed" in capsys.readouterr().err
+    specs = {record.spec for record in (*smoke_study.records, *smoke_ladder.records)}
+    assert f"{len(specs)} runs reused, 0 run now, 0 failed" in capsys.readouterr().err
     assert not (site / "stale.html").exists()
     assert check_links(site) == []
     assert (site / "report.pdf").read_bytes().startswith(b"%PDF")
-    assert len(json.loads((site / "records.json").read_text())) == len(smoke_study.records)
-    for page in ("01_methods_compared", "02_platforms_compared"):
+    assert len(json.loads((site / "records.json").read_text())) == len(specs)
+    for page in ("01_methods_compared", "02_platforms_compared", "07_tasks"):
         html = (site / f"{page}.html").read_text()
         exhibits = html.count('class="exhibit"')
         captions = re.findall(r"<figcaption.*?</figcaption>", html, re.DOTALL)
@@ -67,9 +69,8 @@ def test_report_is_complete_and_offline(
 @pytest.mark.slow
 def test_killed_in_the_middle_it_resumes(tmp_path: Path) -> None:
     environment = {**os.environ, "QNNLAB_RUNS": str(tmp_path / "runs")}
-    config = _config(
-        tmp_path, "methods: all", "methods: [float32, ptq_w8_dynamic, ptq_w8a8_pc_minmax]"
-    )
+    config = _config(tmp_path, "methods: all", "methods: [float32, ptq_w8_dynamic]")
+    config.write_text(config.read_text().replace("tasks: all", "tasks: [digits]"))
     command = [sys.executable, "-m", "qnnlab", "report", "--profile", "smoke"]
     command += ["--out", str(tmp_path / "site"), "--config", str(config)]
     first = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -87,9 +88,9 @@ def test_killed_in_the_middle_it_resumes(tmp_path: Path) -> None:
     assert counts is not None
     reused, ran = map(int, counts.groups())
     assert reused >= 1
-    assert reused + ran == 3
+    assert reused + ran == 6
     assert done.stdout.strip() == str(tmp_path / "site/index.html")
-    assert len(list(RunStore(tmp_path / "runs"))) == 3
+    assert len(list(RunStore(tmp_path / "runs"))) == 6
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,7 @@ def test_killed_in_the_middle_it_resumes(tmp_path: Path) -> None:
     [
         ("task: digits", "tusk: digits", "fields must be"),
         ("methods: all", "methods: some", "methods must be"),
+        ("tasks: all", "tasks: some", "tasks must be"),
         ("methods: all", "methods: [", "can't be read"),
         ("task: digits", "task: [digits]", "task must be text"),
     ],
@@ -117,7 +119,7 @@ def test_unknown_method_stops_before_anything_runs(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_missing_notebook_leaves_the_old_report(
-    smoke_study: Sweep, smoke_store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    smoke_ladder: Sweep, smoke_store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QNNLAB_RUNS", str(smoke_store.root))
     site = tmp_path / "site"
