@@ -51,6 +51,13 @@ BROKEN = [
     ("edgemark", "framework_key", "tflmm", "did you mean tflm"),
     ("mlperf_results", "latency_ms", "13,651", "is not of type number"),
     ("mlperf_results", "duplicate_of", "v9", "unknown row_key"),
+    ("datasets", "sha256", "abc", "does not match"),
+    ("datasets", "bytes", "162 MB", "is not of type integer"),
+    ("datasets", "file", "../up.zip", "does not match"),
+    ("datasets", "file", "speech_commands_v0.02.tar.gz", "stands already in line 2"),
+    ("datasets", "url", "file:///etc/passwd", "does not match"),
+    ("datasets", "archive", "rar", "is not one of"),
+    ("datasets", "licence", "", "is required"),
 ]
 
 
