@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qnnlab.tasks.architectures import mobilenet_v1
 from qnnlab.tasks.previews import one_a_class
-from qnnlab.tasks.storage import generated
+from qnnlab.tasks.storage import dataset_folder, generated
 from qnnlab.tasks.synthetic.scenes import SIZE, Difficulty, scenes
 from qnnlab.tasks.task import SPLITS, Budget, Preview, Split, Task, TaskData
 
@@ -67,6 +67,19 @@ def load(profile: str) -> TaskData:
     return _loaded(splits)
 
 
+def load_coco2014(profile: str) -> TaskData:
+    """Photos of COCO 2014, or a fixed part of them in which both classes are equally many."""
+    from qnnlab.tasks.readers.coco2014 import read
+
+    return _loaded(read(dataset_folder("coco2014"), profile))
+
+
+def _fingerprint() -> str:
+    from qnnlab.tasks.downloads import fingerprint
+
+    return fingerprint("coco2014")
+
+
 def build() -> Any:
     """MobileNetV1 0.25 at 96×96, MLPerf Tiny's."""
     return mobilenet_v1(_SHAPE, len(_LABELS))
@@ -75,6 +88,11 @@ def build() -> Any:
 def preview() -> Preview:
     """Eight training pictures of either class."""
     return one_a_class(load("smoke"), _LABELS, "image", each=8)
+
+
+def preview_coco2014() -> Preview:
+    """Eight training photos of either class."""
+    return one_a_class(load_coco2014("smoke"), _LABELS, "image", each=8)
 
 
 TASKS = (
@@ -100,6 +118,30 @@ TASKS = (
             "quick": Budget(epochs=12, finetune_epochs=4),
             "full": Budget(epochs=40, finetune_epochs=10),
         },
+        mlperf_model=_MLPERF,
+        target=_TARGET_PCT,
+    ),
+    Task(
+        name="vww.coco2014",
+        title="Visual wake words, photos of COCO 2014",
+        origin="real",
+        metric="accuracy",
+        labels=_LABELS,
+        input_shape=_SHAPE,
+        x_unit="red, green and blue from 0 to 1",
+        source="COCO 2014 (arXiv:1405.0312) at 96×96, as MLPerf Tiny trains on it",
+        licence="annotations CC BY 4.0; each photo has its own Flickr licence",
+        load=load_coco2014,
+        build=build,
+        augment=augment,
+        preview=preview_coco2014,
+        budgets={
+            "smoke": Budget(epochs=4, finetune_epochs=2),
+            "quick": Budget(epochs=12, finetune_epochs=4),
+            "full": Budget(epochs=50, finetune_epochs=10, patience=15),
+        },
+        dataset="coco2014",
+        fingerprint=_fingerprint,
         mlperf_model=_MLPERF,
         target=_TARGET_PCT,
     ),

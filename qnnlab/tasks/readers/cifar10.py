@@ -105,7 +105,7 @@ def _form(folder: Path) -> tuple[Callable[[Path], tuple[Bytes, Labels]], str, Pa
             home = found[0].parent
             names = read_names(home / meta)
             if names != LABELS:
-                listed = ", ".join(names[:3])
+                listed = ", ".join(names[:3])[:60]
                 raise DatasetError(
                     f"{home / meta}: the classes start {listed!r} and are not CIFAR-10's; {_ADVICE}"
                 )
@@ -220,7 +220,7 @@ def _walk(content: bytes) -> Any:
             stack.append(memo[argument])
         elif name == "GLOBAL":
             if argument not in _GLOBALS:
-                raise ValueError(f"it names {argument.replace(' ', '.')}")
+                raise ValueError(f"it names {argument!r}")
             stack.append(_GLOBALS[argument])
         elif name not in {"PROTO", "STOP"}:
             _build(name, stack)

@@ -29,11 +29,14 @@ class Fill:
     turn: float = 0.0
 
 
+Shape = Literal["box", "ellipse"]
+
+
 @dataclass(frozen=True)
 class Part:
     """A rounded box (half sizes `hx`, `hy`, wider by `taper` towards +y) or an ellipse."""
 
-    shape: Literal["box", "ellipse"]
+    shape: Shape
     x: float
     y: float
     hx: float

@@ -211,8 +211,9 @@ def _furnishing(kind: str, horizon: float, rng: np.random.Generator) -> list[Par
             parts.append(Part("box", x, horizon - tall / 2, size[0], tall / 2, wall))
         else:
             y = float(rng.uniform(0.0, horizon if kind == "room" else 1.0))
-            parts.append(Part("box", x, y, *(size + 0.015), any_fill(rng)))
-            parts.append(Part("box", x, y, *size, fill))
+            wide, high = size
+            parts.append(Part("box", x, y, wide + 0.015, high + 0.015, any_fill(rng)))
+            parts.append(Part("box", x, y, wide, high, fill))
     return parts
 
 
@@ -323,8 +324,10 @@ def _photographed(
     picture = picture * (1.0 + slope[:, None] + slope[::-1] * rng.uniform(-1.0, 1.0))[..., None]
     haze = rng.uniform(0.0, difficulty.haze)
     picture = picture * (1.0 - haze) + haze * rng.uniform(0.2, 0.9)
-    picture = picture * (rng.uniform(0.65, 1.2) * (1.0 + rng.normal(0.0, 0.06, 3)))
+    cast = rng.uniform(0.65, 1.2) * (1.0 + rng.normal(0.0, 0.06, 3))
+    picture = picture * cast.astype(np.float32)
     picture = _blurred(picture, rng.uniform(0.0, 0.5))
     sigma = rng.uniform(0.2, 1.0) * difficulty.noise
     picture = picture + sigma * rng.standard_normal(picture.shape, np.float32)
-    return np.clip(picture * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)
+    codes: NDArray[np.uint8] = np.clip(picture * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)
+    return codes

@@ -5,7 +5,6 @@ Each is a figure as in `figures`: it stands on (0, 0) and is about one unit tall
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from qnnlab.tasks.synthetic.figures import (
     Fill,
     Member,
     Part,
+    Shape,
     Wardrobe,
     any_colour,
     rod,
@@ -28,9 +28,9 @@ def lamp_post(rng: np.random.Generator, clothes: Wardrobe) -> Figure:
     reach = float(rng.choice([0.0, 0.0, rng.uniform(-0.2, 0.2)]))
     pole = rod((0.0, 0.0), (0.0, -0.88), rng.uniform(0.01, 0.03), fill)
     arm = rod((0.0, -0.88), (reach, -0.9), 0.015, fill)
-    shape = "ellipse" if rng.random() < 0.6 else "box"
+    shape: Shape = "ellipse" if rng.random() < 0.6 else "box"
     size = rng.uniform(0.05, 0.12, 2)
-    lamp = Part("ellipse" if shape == "ellipse" else "box", reach, -0.92, *size, head)
+    lamp = Part(shape, reach, -0.92, size[0], size[1], head)
     foot = Part("box", 0.0, -0.03, 0.05, 0.03, fill, taper=0.3)
     return [[pole, arm, foot], [lamp]]
 
@@ -47,7 +47,8 @@ def tree(rng: np.random.Generator, clothes: Wardrobe) -> Figure:
     for _ in range(int(rng.integers(3, 6))):
         end = (float(rng.normal(0.0, 0.18)), fork - float(rng.uniform(0.1, 0.4)))
         member.append(rod((0.0, fork), end, 0.02, bark))
-        crown.append(Part("ellipse", *end, *rng.uniform(0.08, 0.2, 2), leaf))
+        wide, high = rng.uniform(0.08, 0.2, 2)
+        crown.append(Part("ellipse", end[0], end[1], wide, high, leaf))
     return [member, crown if rng.random() < 0.7 else []]
 
 
@@ -144,7 +145,7 @@ def pedestal(rng: np.random.Generator, clothes: Wardrobe) -> Figure:
         Part("box", 0.0, -0.03, wide * 1.3, 0.03, stone),
     ]
     size = rng.uniform(0.05, 0.13, 2)
-    crown = [Part("ellipse", 0.0, -high - size[1], *size, top)]
+    crown = [Part("ellipse", 0.0, -high - size[1], size[0], size[1], top)]
     if rng.random() < 0.5:
         neck = Part("box", 0.0, -high - size[1] * 2, size[0] * 0.4, 0.06, top, corner=0.01)
         crown.append(neck)
@@ -181,7 +182,8 @@ def ladder(rng: np.random.Generator, clothes: Wardrobe) -> Figure:
     if rng.random() < 0.5:
         spread = (-0.25, rng.uniform(-0.1, 0.1), 0.25)
         tripod = [rod((x, 0.0), (0.0, -0.85), thick, wood) for x in spread]
-        box = Part("box", 0.0, -0.9, *rng.uniform(0.05, 0.12, 2), clothes.any(rng), corner=0.01)
+        wide, high = rng.uniform(0.05, 0.12, 2)
+        box = Part("box", 0.0, -0.9, wide, high, clothes.any(rng), corner=0.01)
         return [tripod, [box]]
     rails = [rod((x, 0.0), (x + lean, -1.0), thick, wood) for x in (-0.12, 0.12)]
     rails += [
