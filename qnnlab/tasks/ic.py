@@ -127,7 +127,7 @@ TASKS = (
         input_shape=_SHAPE,
         x_unit="colour from 0 to 1 (RGB)",
         source="drawn by qnnlab; surfaces from scikit-learn's sample photographs china and flower",
-        licence="Apache-2.0; photographs: CC BY 2.0",
+        licence="Apache-2.0; photographs: CC BY 2.0 (danielbuechele, vultilion on Flickr)",
         load=load_drawn,
         build=build,
         augment=augment_drawn,
@@ -149,7 +149,7 @@ TASKS = (
         input_shape=_SHAPE,
         x_unit="colour from 0 to 1 (RGB)",
         source="CIFAR-10 (Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images)",
-        licence="none stated by its authors",
+        licence="none stated: citation is asked for",
         load=load_cifar10,
         build=build,
         augment=augment_cifar10,
@@ -161,7 +161,7 @@ TASKS = (
         budgets={
             "smoke": Budget(epochs=4, finetune_epochs=2),
             "quick": Budget(epochs=10, finetune_epochs=4),
-            "full": Budget(epochs=150, finetune_epochs=30),
+            "full": Budget(150, 30, learning_rate=1e-3, finetune_learning_rate=3e-4),
         },
     ),
 )

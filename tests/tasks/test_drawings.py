@@ -29,6 +29,7 @@ CHANGED: dict[str, Any] = {
     "shear": 0.4,
     "perspective": 0.4,
     "warp": 0.2,
+    "background": 0.3,
     "contrast": (0.1, 0.2),
     "chroma": 0.0,
     "texture": 0.3,

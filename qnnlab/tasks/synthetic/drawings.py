@@ -48,11 +48,12 @@ class Difficulty:
 
     `joints`: standard deviation of each joint's place; `girth` and `stretch`: of the logarithm of
     widths and proportions. `scale`: pixels of half a figure; `shift`, `rotation_deg`, `shear`,
-    `perspective` and `warp`: largest change of the view. `contrast`: range of the colour distance
-    to the background's mean, `chroma`: how colourful it is; `texture`: strength of pattern and
-    photograph in the fill. `clutter`: pieces behind the figure; `occluded`: share of the pictures
-    with a piece in front, `occluder`: its largest half width. `blur` (1: binomial of 5), `noise`
-    (standard deviation) and `light` (change of brightness and contrast): largest.
+    `perspective` and `warp`: largest change of the view. `background`: share of its own contrast
+    that a background keeps. `contrast`: range of the colour distance to the background's mean,
+    `chroma`: how colourful it is; `texture`: strength of pattern and photograph in the fill.
+    `clutter`: pieces behind the figure; `occluded`: share of the pictures with a piece in front,
+    `occluder`: its largest half width. `blur` (1: binomial of 5), `noise` (standard deviation) and
+    `light` (change of brightness and contrast): largest.
     """
 
     joints: float = 0.04
@@ -64,7 +65,8 @@ class Difficulty:
     shear: float = 0.1
     perspective: float = 0.1
     warp: float = 0.05
-    contrast: tuple[float, float] = (0.45, 0.9)
+    background: float = 0.8
+    contrast: tuple[float, float] = (0.5, 0.9)
     chroma: float = 0.4
     texture: float = 0.08
     clutter: int = 1
@@ -210,7 +212,7 @@ def _pictures(
     y: NDArray[np.int64], regions: NDArray[np.int64], rng: np.random.Generator, knobs: Difficulty
 ) -> NDArray[np.uint8]:
     count = len(y)
-    canvas = _surfaces(regions, rng)
+    canvas = _surfaces(regions, rng, knobs)
     for _ in range(knobs.clutter):
         piece = _pieces(count, rng, 1.0, 4.0)
         canvas = _painted(
@@ -224,14 +226,16 @@ def _pictures(
     return _photographed(canvas, rng, knobs)
 
 
-def _surfaces(regions: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def _surfaces(regions: NDArray[np.int64], rng: np.random.Generator, knobs: Difficulty) -> Floats:
     """Backgrounds: a crop of the region, a pattern in two of its colours, or a mix of both."""
     photo = crops(regions, SIZE, rng)
     pattern = (patterns(len(regions), SIZE, rng)[..., np.newaxis] + 1) / 2
     low, high = (photo[:, row, row][:, np.newaxis, np.newaxis] for row in (4, SIZE - 5))
     mix = rng.choice([0.0, 0.5, 1.0], size=(len(regions), 1, 1, 1), p=[0.5, 0.25, 0.25])
     mixed = photo * (1 - mix) + (low + (high - low) * pattern) * mix
-    return np.asarray(mixed, np.float32)
+    mixed = np.asarray(mixed, np.float32)
+    mean = mean_colour(mixed)
+    return mean + np.float32(knobs.background) * (mixed - mean)
 
 
 def _painted(
