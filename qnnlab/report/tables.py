@@ -156,8 +156,8 @@ def baseline_table(summary: pd.DataFrame, records: Sequence[Record]) -> Table:
         *provenance(records, quantities),
     ]
     reasons = _reasons(summary, records, {"arena_bytes": "arena"})
-    for title in frame.index[shown.isna().any(axis=1)]:
-        reasons.setdefault((title, "saved by zeros"), "not pruned: no unpruned twin to compare")
+    for method in frame.index[shown.isna().any(axis=1)]:
+        reasons.setdefault((method, "saved by zeros"), "not pruned: no unpruned twin to compare")
     return Table(
         shown,
         caption="What each method gives up and saves against the float32 baseline.",
