@@ -67,8 +67,22 @@ class Wardrobe:
         return (self.skin, self.hair, self.top, self.bottom, self.shoes)[int(rng.integers(5))]
 
 
-_SKIN = np.array([(0.95, 0.80, 0.70), (0.80, 0.60, 0.46), (0.58, 0.39, 0.27), (0.34, 0.22, 0.16)])
-_HAIR = np.array([(0.08, 0.06, 0.05), (0.30, 0.18, 0.10), (0.72, 0.56, 0.32), (0.65, 0.64, 0.62)])
+_SKIN = np.array([(0.95, 0.78, 0.66), (0.85, 0.62, 0.48), (0.66, 0.45, 0.32), (0.45, 0.29, 0.20)])
+_HAIR = np.array([(0.08, 0.06, 0.05), (0.30, 0.18, 0.10), (0.72, 0.56, 0.32), (0.55, 0.54, 0.52)])
+_CLOTH = np.array(
+    [
+        *((0.12, 0.13, 0.18), (0.18, 0.25, 0.45), (0.35, 0.45, 0.65), (0.85, 0.85, 0.82)),
+        *((0.70, 0.15, 0.15), (0.45, 0.45, 0.47), (0.80, 0.65, 0.25), (0.20, 0.40, 0.30)),
+    ]
+)
+_MATERIAL = np.array(
+    [
+        *((0.38, 0.26, 0.16), (0.62, 0.48, 0.32), (0.35, 0.36, 0.38), (0.70, 0.71, 0.72)),
+        *((0.22, 0.40, 0.16), (0.45, 0.58, 0.22), (0.75, 0.20, 0.12), (0.20, 0.38, 0.60)),
+    ]
+)
+_STRAY = 0.08  # share of surfaces of any colour at all
+_PATTERNED = 0.15  # share of surfaces that are not plain
 
 
 def _between(rng: np.random.Generator, colours: NDArray[np.float64]) -> Colour:
@@ -85,20 +99,27 @@ def any_colour(rng: np.random.Generator) -> Colour:
     return float(red), float(green), float(blue)
 
 
-def any_fill(rng: np.random.Generator) -> Fill:
-    """Cloth or paint: plain three times as often as patterned."""
+def any_fill(rng: np.random.Generator, cloth: bool = False) -> Fill:
+    """Wood, metal, leaf and paint, or cloth; mostly plain."""
+    palette = _CLOTH if cloth else _MATERIAL
+    first, second = (
+        any_colour(rng) if rng.random() < _STRAY else _between(rng, palette[[index, index]])
+        for index in rng.integers(len(palette), size=2)
+    )
     pattern: Literal["plain", "stripes", "checks", "speckle"] = "plain"
-    if rng.random() < 0.25:
+    if rng.random() < _PATTERNED:
         pattern = ("stripes", "checks", "speckle")[int(rng.integers(3))]
     turn = float(rng.choice([0.0, math.pi / 2, rng.uniform(0.0, math.pi)]))
-    return Fill(any_colour(rng), any_colour(rng), pattern, float(rng.uniform(0.03, 0.12)), turn)
+    return Fill(first, second, pattern, float(rng.uniform(0.03, 0.12)), turn)
 
 
-def wardrobe(rng: np.random.Generator) -> Wardrobe:
-    """Skin and hair of natural colours, clothes of any."""
-    skin = _between(rng, _SKIN)
-    hair = _between(rng, _HAIR)
-    return Wardrobe(Fill(skin, skin), Fill(hair, hair), any_fill(rng), any_fill(rng), any_fill(rng))
+def wardrobe(rng: np.random.Generator, of_a_person: bool = True) -> Wardrobe:
+    """What people are made of, skin, hair and cloth, or what things are."""
+    if not of_a_person:
+        return Wardrobe(*(any_fill(rng) for _ in range(5)))
+    skin, hair = _between(rng, _SKIN), _between(rng, _HAIR)
+    top, bottom, shoes = (any_fill(rng, cloth=True) for _ in range(3))
+    return Wardrobe(Fill(skin, skin), Fill(hair, hair), top, bottom, shoes)
 
 
 def rod(start: Point, end: Point, radius: float, fill: Fill) -> Part:
@@ -209,7 +230,7 @@ def person(rng: np.random.Generator, clothes: Wardrobe) -> Figure:
     hip: Point = (0.0, -0.48)
     neck = _step(hip, math.pi + pose.trunk, 0.34)
     shoulder, pelvis = 0.115 * stout * rng.uniform(0.75, 1.1), 0.07 * stout
-    bare_arms, bare_legs = rng.random() < 0.4, rng.random() < 0.3
+    bare_arms, bare_legs = rng.random() < 0.5, rng.random() < 0.35
     legs = [
         _leg((hip[0] + side * pelvis * 0.6, hip[1]), bent, pose.thigh, stout, bare_legs, clothes)
         for side, bent in zip((-1, 1), pose.legs, strict=True)

@@ -8,7 +8,7 @@ distributions: light, place, size, surfaces, clutter, what stands in front.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,18 +53,20 @@ class Difficulty:
     in front of them. `heaps`: share of things that are a person's members out of order, `spread`
     how far apart these lie. `clutter`: least and most other things. `haze`: most that light in
     the air takes from the contrast. `noise`: the camera's, standard deviation in shares of white.
+    `borrowed`: share of things made of what people are made of, skin, hair and cloth. `backdrop`:
+    most that the place behind keeps of its contrast.
     """
 
-    height: tuple[float, float] = (0.25, 0.85)
-    closeup: float = 0.2
-    hidden: float = 0.35
-    heaps: float = 0.25
+    height: tuple[float, float] = (0.6, 0.95)
+    closeup: float = 0.05
+    hidden: float = 0.1
+    heaps: float = 0.05
     spread: float = 0.12
-    clutter: tuple[int, int] = (1, 3)
-    haze: float = 0.4
-    noise: float = 0.03
-    borrowed: float = 0.5
-    backdrop: float = 0.5
+    clutter: tuple[int, int] = (0, 1)
+    haze: float = 0.15
+    noise: float = 0.02
+    borrowed: float = 0.15
+    backdrop: float = 0.35
 
 
 def scenes(split: str, count: int, difficulty: Difficulty | None = None) -> Split:
@@ -84,11 +86,14 @@ def scene(split: str, index: int, difficulty: Difficulty) -> NDArray[np.uint8]:
     which = SPLITS.index(split)
     place_rng = np.random.default_rng([_SEED, len(SPLITS) + which, index // _A_PLACE])
     rng = np.random.default_rng([_SEED, which, index])
-    picture = _out_of_focus(_place(split, place_rng, rng), rng, difficulty)
+    picture = _place(split, place_rng, rng)
     angle = rng.uniform(math.pi, 2 * math.pi)
     light = math.cos(angle), math.sin(angle)
     grain = _crop(_grain(split), rng, SIZE)
-    for part in _cast(rng, index % 2 == 1, difficulty):
+    for part in _clutter(rng, difficulty):
+        _draw(picture, part, light, grain)
+    picture = _out_of_focus(picture, rng, difficulty)
+    for part in _subject(rng, index % 2 == 1, difficulty):
         _draw(picture, part, light, grain)
     return _photographed(picture, rng, difficulty)
 
@@ -109,7 +114,7 @@ def _draw(picture: Picture, part: Part, light: tuple[float, float], grain: Pictu
     distance = _distance(part, u, v)
     cover = np.clip(0.5 - distance, 0.0, 1.0) * part.alpha
     shade = 1.0 + (0.22 / max(wide, high)) * (x * light[0] + y * light[1])
-    shade += 0.12 * grain[top:bottom, left:right]
+    shade += 0.06 * grain[top:bottom, left:right]
     shade *= 1.0 - 0.3 * np.exp(np.minimum(distance, 0.0) / _EDGE)
     behind = picture[top:bottom, left:right]
     behind += cover[..., None] * (_surface(part.fill, u, v, grain) * shade[..., None] - behind)
@@ -267,17 +272,22 @@ def _blurred(picture: Picture, share: float) -> Picture:
     return picture
 
 
-def _cast(rng: np.random.Generator, with_person: bool, difficulty: Difficulty) -> list[Part]:
-    """What is in a picture, in pixels and in drawing order."""
+def _clutter(rng: np.random.Generator, difficulty: Difficulty) -> list[Part]:
+    """Things further away than the subject, in pixels and in drawing order."""
     count = int(rng.integers(difficulty.clutter[0], difficulty.clutter[1] + 1))
-    others = [_standing(rng, _thing(rng, difficulty), difficulty) for _ in range(count)]
-    subject = person(rng, wardrobe(rng)) if with_person else _thing(rng, difficulty)
+    spots = sorted((_spot(rng, difficulty) for _ in range(count)), key=lambda spot: spot[1][1])
+    return [part for spot in spots for part in _put(rng, _thing(rng, difficulty), *spot)]
+
+
+def _subject(rng: np.random.Generator, a_person: bool, difficulty: Difficulty) -> list[Part]:
+    """A person or a thing, with or without something in front, in drawing order."""
+    subject = person(rng, wardrobe(rng)) if a_person else _thing(rng, difficulty)
     if rng.random() < difficulty.closeup:
-        scale = SIZE * rng.uniform(1.1, 2.2)
-        spot = SIZE * rng.uniform(0.2, 0.8), SIZE * rng.uniform(0.05, 0.35) + scale
+        scale = SIZE * rng.uniform(1.1, 2.0)
+        spot = SIZE * rng.uniform(0.25, 0.75), SIZE * rng.uniform(0.05, 0.35) + scale
     else:
         scale, spot = _spot(rng, difficulty)
-    shown = [part for other in others for part in other] + _put(rng, subject, scale, spot)
+    shown = _put(rng, subject, scale, spot)
     if rng.random() < difficulty.hidden:
         beside = spot[0] + rng.normal(0.0, 0.15) * scale, min(spot[1], SIZE) + 3.0
         shown += _put(rng, _thing(rng, difficulty), rng.uniform(0.3, 0.7) * scale, beside)
@@ -285,16 +295,10 @@ def _cast(rng: np.random.Generator, with_person: bool, difficulty: Difficulty) -
 
 
 def _thing(rng: np.random.Generator, difficulty: Difficulty) -> Figure:
-    clothes = wardrobe(rng)
     if rng.random() < difficulty.heaps:
-        return out_of_order(rng, person(rng, clothes), difficulty.spread)
-    if rng.random() >= difficulty.borrowed:
-        clothes = replace(clothes, skin=any_fill(rng), hair=any_fill(rng))
+        return out_of_order(rng, person(rng, wardrobe(rng)), difficulty.spread)
+    clothes = wardrobe(rng, of_a_person=rng.random() < difficulty.borrowed)
     return THINGS[int(rng.integers(len(THINGS)))](rng, clothes)
-
-
-def _standing(rng: np.random.Generator, figure: Figure, difficulty: Difficulty) -> list[Part]:
-    return _put(rng, figure, *_spot(rng, difficulty))
 
 
 def _spot(rng: np.random.Generator, difficulty: Difficulty) -> tuple[float, tuple[float, float]]:
@@ -320,11 +324,11 @@ def _photographed(
     picture: Picture, rng: np.random.Generator, difficulty: Difficulty
 ) -> NDArray[np.uint8]:
     """Uneven light, haze, colour cast, lens blur and noise of the camera."""
-    slope = (np.linspace(-1.0, 1.0, SIZE) * rng.uniform(-0.3, 0.3)).astype(np.float32)
+    slope = (np.linspace(-1.0, 1.0, SIZE) * rng.uniform(-0.2, 0.2)).astype(np.float32)
     picture = picture * (1.0 + slope[:, None] + slope[::-1] * rng.uniform(-1.0, 1.0))[..., None]
     haze = rng.uniform(0.0, difficulty.haze)
     picture = picture * (1.0 - haze) + haze * rng.uniform(0.2, 0.9)
-    cast = rng.uniform(0.65, 1.2) * (1.0 + rng.normal(0.0, 0.06, 3))
+    cast = rng.uniform(0.75, 1.2) * (1.0 + rng.normal(0.0, 0.03, 3))
     picture = picture * cast.astype(np.float32)
     picture = _blurred(picture, rng.uniform(0.0, 0.5))
     sigma = rng.uniform(0.2, 1.0) * difficulty.noise
