@@ -51,22 +51,22 @@ class Difficulty:
     `height`: of a figure, least and most, as shares of the picture's. `closeup`: share of figures
     so near that only the upper part is in the picture. `hidden`: share of figures with something
     in front of them. `heaps`: share of things that are a person's members out of order, `spread`
-    how far apart these lie. `clutter`: least and most other things. `haze`: most that light in
-    the air takes from the contrast. `noise`: the camera's, standard deviation in shares of white.
-    `borrowed`: share of things made of what people are made of, skin, hair and cloth. `backdrop`:
-    most that the place behind keeps of its contrast.
+    how far apart these lie. `borrowed`: share of the other things that have the surfaces of
+    people, skin, hair and cloth. `clutter`: least and most things in the background, `backdrop`
+    most that the background keeps of its contrast. `haze`: most that light in the air takes from
+    the contrast. `noise`: the camera's, standard deviation in shares of white.
     """
 
-    height: tuple[float, float] = (0.6, 0.95)
-    closeup: float = 0.05
-    hidden: float = 0.1
-    heaps: float = 0.05
+    height: tuple[float, float] = (0.7, 0.95)
+    closeup: float = 0.0
+    hidden: float = 0.05
+    heaps: float = 0.0
     spread: float = 0.12
     clutter: tuple[int, int] = (0, 1)
-    haze: float = 0.15
-    noise: float = 0.02
-    borrowed: float = 0.15
-    backdrop: float = 0.35
+    haze: float = 0.1
+    noise: float = 0.015
+    borrowed: float = 0.0
+    backdrop: float = 0.25
 
 
 def scenes(split: str, count: int, difficulty: Difficulty | None = None) -> Split:
