@@ -2,7 +2,7 @@
 
 The archive that MLPerf Tiny trains on (`vw_coco2014_96`): one folder a class, JPEG files named
 `COCO_val2014_000000000042.jpg`. It comes without a test split. Here the SHA-256 of a file's name
-decides: eight tenths train, one validates, one tests; MLPerf Tiny itself keeps a tenth of the
+decides: about eight tenths train, one validates, one tests; MLPerf Tiny itself keeps a tenth of the
 files as Keras orders them and tests on a list of images of its own.
 """
 

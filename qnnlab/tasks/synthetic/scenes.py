@@ -1,8 +1,9 @@
 """Drawn scenes with or without a person, for visual wake words.
 
 A picture is a place seen by a camera, things in it and, in front of them, a person or one thing
-more. Places are disjoint between splits. Person or not, everything else is drawn from the same
-distributions: light, place, size, surfaces, clutter, what stands in front.
+more. Places are disjoint between splits. Light, place, size, clutter and what stands in front are
+drawn alike with a person and without. Surfaces differ by kind: people have skin, hair and cloth,
+things wood, metal, leaf and paint, unless the knob `borrowed` lends them those of people.
 """
 
 from __future__ import annotations
