@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.tasks.architectures import autoencoder
+from qnnlab.tasks.downloads import fingerprint
 from qnnlab.tasks.front_ends import RATE_HZ
 from qnnlab.tasks.readers import toycar
 from qnnlab.tasks.storage import dataset_folder, generated
@@ -88,18 +90,16 @@ def load_toycar(profile: str) -> TaskData:
         generated(
             "ad.toycar",
             lambda: toycar.read(folder, profile),
-            modules=("qnnlab.tasks.readers.toycar", "qnnlab.tasks.front_ends"),
+            modules=(
+                "qnnlab.tasks.readers.toycar",
+                "qnnlab.tasks.readers.waves",
+                "qnnlab.tasks.front_ends",
+            ),
             libraries=("numpy", "scipy"),
             profile=profile,
-            fingerprint=_fingerprint(),
+            fingerprint=fingerprint("toycar"),
         )
     )
-
-
-def _fingerprint() -> str:
-    from qnnlab.tasks.downloads import fingerprint
-
-    return fingerprint("toycar")
 
 
 def build() -> Any:
@@ -172,7 +172,7 @@ TASKS = (
             "full": Budget(epochs=100, finetune_epochs=20, batch_size=512),
         },
         dataset="toycar",
-        fingerprint=_fingerprint,
+        fingerprint=partial(fingerprint, "toycar"),
         mlperf_model=_MLPERF,
         target=_TARGET_PCT,
     ),

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.tasks.architectures import cnn_1d
+from qnnlab.tasks.downloads import fingerprint
 from qnnlab.tasks.previews import one_a_class
 from qnnlab.tasks.readers.mitdb import BEFORE, LABELS, RATE_HZ, WINDOW
 from qnnlab.tasks.readers.mitdb import read as read_mitdb
@@ -24,7 +26,7 @@ _X_UNIT = f"mV without baseline, {RATE_HZ} Hz, R peak at sample {BEFORE}"
 _MODULES = (
     "qnnlab.tasks.synthetic.heartbeats",
     "qnnlab.tasks.readers.mitdb",
-    "qnnlab.tasks.readers.uci_har",
+    "qnnlab.tasks.readers.subsets",
 )
 _SHIFT = 4
 
@@ -52,15 +54,9 @@ def load_mitdb(profile: str) -> TaskData:
             modules=_MODULES[1:],
             libraries=("numpy", "scipy", "wfdb"),
             profile=profile,
-            fingerprint=_fingerprint(),
+            fingerprint=fingerprint("mitdb"),
         )
     )
-
-
-def _fingerprint() -> str:
-    from qnnlab.tasks.downloads import fingerprint
-
-    return fingerprint("mitdb")
 
 
 def _data(splits: dict[str, Split]) -> TaskData:
@@ -131,6 +127,6 @@ TASKS = (
             "full": Budget(epochs=40, finetune_epochs=10, batch_size=128, patience=8),
         },
         dataset="mitdb",
-        fingerprint=_fingerprint,
+        fingerprint=partial(fingerprint, "mitdb"),
     ),
 )

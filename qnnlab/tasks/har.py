@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.tasks.architectures import cnn_1d
+from qnnlab.tasks.downloads import fingerprint
 from qnnlab.tasks.previews import one_a_class
 from qnnlab.tasks.readers import uci_har, wisdm
 from qnnlab.tasks.storage import dataset_folder, generated
@@ -54,17 +56,11 @@ def _read(dataset: str, read: Callable[[Path, str], dict[str, Split]], profile: 
         generated(
             f"har.{dataset}",
             lambda: read(folder, profile),
-            modules=sorted({f"{_READERS}.{dataset}", f"{_READERS}.uci_har"}),
+            modules=(f"{_READERS}.{dataset}", f"{_READERS}.subsets"),
             profile=profile,
-            fingerprint=_fingerprint(dataset),
+            fingerprint=fingerprint(dataset),
         )
     )
-
-
-def _fingerprint(dataset: str) -> str:
-    from qnnlab.tasks.downloads import fingerprint
-
-    return fingerprint(dataset)
 
 
 def _data(splits: dict[str, Split]) -> TaskData:
@@ -150,7 +146,7 @@ TASKS = (
             "full": Budget(epochs=60, finetune_epochs=20, batch_size=64, patience=12),
         },
         dataset="uci_har",
-        fingerprint=lambda: _fingerprint("uci_har"),
+        fingerprint=partial(fingerprint, "uci_har"),
     ),
     Task(
         name="har.wisdm",
@@ -174,6 +170,6 @@ TASKS = (
             "full": Budget(epochs=60, finetune_epochs=20, batch_size=64, patience=12),
         },
         dataset="wisdm",
-        fingerprint=lambda: _fingerprint("wisdm"),
+        fingerprint=partial(fingerprint, "wisdm"),
     ),
 )

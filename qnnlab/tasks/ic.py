@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.tasks.architectures import resnet8
+from qnnlab.tasks.downloads import fingerprint
 from qnnlab.tasks.previews import one_a_class
 from qnnlab.tasks.storage import dataset_folder, generated
 from qnnlab.tasks.task import SPLITS, Budget, Preview, Split, Task, TaskData
@@ -71,12 +73,6 @@ def load_cifar10(profile: str) -> TaskData:
     from qnnlab.tasks.readers.cifar10 import read
 
     return _data(read(dataset_folder("cifar10"), profile))
-
-
-def _fingerprint() -> str:
-    from qnnlab.tasks.downloads import fingerprint
-
-    return fingerprint("cifar10")
 
 
 def _moved(x: Floats, rng: np.random.Generator, reach: int) -> Floats:
@@ -155,7 +151,7 @@ TASKS = (
         augment=augment_cifar10,
         preview=preview_cifar10,
         dataset="cifar10",
-        fingerprint=_fingerprint,
+        fingerprint=partial(fingerprint, "cifar10"),
         mlperf_model=_MLPERF_MODEL,
         target=_MLPERF_TARGET,
         budgets={

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.tasks.architectures import ds_cnn
+from qnnlab.tasks.downloads import fingerprint
 from qnnlab.tasks.front_ends import RATE_HZ
 from qnnlab.tasks.readers import speech_commands
 from qnnlab.tasks.storage import dataset_folder, generated
@@ -55,22 +56,16 @@ def load_speech_commands(profile: str) -> TaskData:
     kept = generated(
         "kws.speech_commands",
         lambda: speech_commands.read(folder, profile),
-        modules=(_FRONT_END, "qnnlab.tasks.readers.speech_commands"),
+        modules=(_FRONT_END, "qnnlab.tasks.readers.speech_commands", "qnnlab.tasks.readers.waves"),
         libraries=("numpy", "scipy"),
         profile=profile,
-        fingerprint=_fingerprint(),
+        fingerprint=fingerprint("speech_commands"),
     )
     splits = {
         name: Split(split.x.astype(np.float32), split.y, split.groups)
         for name, split in kept.items()
     }
     return TaskData.of(splits["train"], splits["val"], splits["test"])
-
-
-def _fingerprint() -> str:
-    from qnnlab.tasks.downloads import fingerprint
-
-    return fingerprint("speech_commands")
 
 
 def build() -> Any:
@@ -138,7 +133,7 @@ TASKS = (
         load=load_speech_commands,
         preview=preview_speech_commands,
         dataset="speech_commands",
-        fingerprint=_fingerprint,
+        fingerprint=partial(fingerprint, "speech_commands"),
         budgets={
             "smoke": Budget(epochs=8, finetune_epochs=2),
             "quick": Budget(epochs=10, finetune_epochs=4),

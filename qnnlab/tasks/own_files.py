@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import wave
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from qnnlab.errors import DatasetError, MissingExtra
 from qnnlab.steps import tell
 from qnnlab.tasks.front_ends import RATE_HZ, mfcc
 from qnnlab.tasks.own import task_from_arrays
+from qnnlab.tasks.readers.waves import read_wave
 from qnnlab.tasks.task import Task
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".bmp"}
@@ -100,7 +100,7 @@ def task_from_folder(
             f"{folder}: must hold one sub-folder a class with images or .wav files, in them "
             f"{sorted(kinds) or 'nothing'} was found"
         )
-    read: Callable[[Path], NDArray[Any]] = read_wav
+    read: Callable[[Path], NDArray[Any]] = _second
     if kinds == {"image"}:
 
         def read(path: Path) -> NDArray[Any]:
@@ -131,22 +131,7 @@ def _read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
         raise DatasetError(f"{path}: can't be read as an image: {error}") from None
 
 
-def read_wav(path: Path) -> NDArray[np.float32]:
-    """One second (16,000 samples in -1 to 1) of a 16-bit mono recording at 16 kHz.
-
-    Shorter ones are padded with silence, longer ones cut. Raises DatasetError on other formats.
-    """
-    try:
-        with wave.open(str(path), "rb") as recording:
-            found = (recording.getnchannels(), recording.getsampwidth(), recording.getframerate())
-            raw = recording.readframes(RATE_HZ)
-    except (OSError, EOFError, wave.Error) as error:
-        raise DatasetError(f"{path}: not a WAV file: {error}") from None
-    if found != (1, 2, RATE_HZ):
-        channels, width, rate = found
-        raise DatasetError(
-            f"{path}: {channels} channels of {8 * width} bits at {rate} Hz; "
-            f"1 of 16 bits at {RATE_HZ} Hz is needed"
-        )
-    samples = np.frombuffer(raw[: len(raw) // 2 * 2], "<i2").astype(np.float32) / 32768
+def _second(path: Path) -> NDArray[np.float32]:
+    """One second of a recording; a shorter one is padded with silence."""
+    samples = read_wave(path, "export it as that", count=RATE_HZ)
     return np.pad(samples, (0, RATE_HZ - len(samples)))

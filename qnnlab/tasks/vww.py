@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.tasks.architectures import mobilenet_v1
+from qnnlab.tasks.downloads import fingerprint
 from qnnlab.tasks.previews import one_a_class
 from qnnlab.tasks.storage import dataset_folder, generated
 from qnnlab.tasks.synthetic.scenes import SIZE, Difficulty, scenes
@@ -21,6 +23,7 @@ _MLPERF = "vww_96_int8.tflite"
 _TARGET_PCT = 80.0
 _DRAWN = {"smoke": (280, 64, 120), "quick": (4000, 400, 800), "full": (8000, 400, 800)}
 _SHIFT = 4  # pixels
+_GENERATOR = ("figures", "scenes", "textures", "things")
 
 Pictures = NDArray[np.float32]
 
@@ -59,7 +62,9 @@ def load(profile: str) -> TaskData:
     splits = generated(
         "vww",
         lambda: {split: scenes(split, count, difficulty) for split, count in counts.items()},
-        modules=[f"qnnlab.tasks.synthetic.{name}" for name in ("figures", "things", "scenes")],
+        modules=[
+            f"qnnlab.tasks.synthetic.{name}" for name in ("figures", "scenes", "textures", "things")
+        ],
         libraries=("numpy", "pillow", "scikit-learn"),
         counts=counts,
         difficulty=asdict(difficulty),
@@ -72,12 +77,6 @@ def load_coco2014(profile: str) -> TaskData:
     from qnnlab.tasks.readers.coco2014 import read
 
     return _loaded(read(dataset_folder("coco2014"), profile))
-
-
-def _fingerprint() -> str:
-    from qnnlab.tasks.downloads import fingerprint
-
-    return fingerprint("coco2014")
 
 
 def build() -> Any:
@@ -141,7 +140,7 @@ TASKS = (
             "full": Budget(epochs=50, finetune_epochs=10, patience=15),
         },
         dataset="coco2014",
-        fingerprint=_fingerprint,
+        fingerprint=partial(fingerprint, "coco2014"),
         mlperf_model=_MLPERF,
         target=_TARGET_PCT,
     ),

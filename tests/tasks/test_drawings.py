@@ -150,11 +150,11 @@ def test_crops_and_patterns_stay_in_range(seed: int, count: int) -> None:
 def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingExtra, match=r"qnnlab\[train\]"):
-        textures._photograph("china.jpg")
+        textures.photograph("china")
     monkeypatch.undo()
     monkeypatch.setattr(textures, "find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match="scikit-learn"):
-        textures._photograph("china.jpg")
+        textures.photograph("china")
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qnnlab.tasks.har import augment, build
-from qnnlab.tasks.readers.uci_har import CHANNELS, LABELS, subset
+from qnnlab.tasks.readers.subsets import subset
+from qnnlab.tasks.readers.uci_har import CHANNELS, LABELS
 from qnnlab.tasks.synthetic.inertial import Difficulty, make
 from qnnlab.tasks.task import Split, TaskData
 

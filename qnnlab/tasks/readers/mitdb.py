@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from qnnlab.errors import DatasetError, MissingExtra
 from qnnlab.steps import tell
-from qnnlab.tasks.readers.uci_har import subset
+from qnnlab.tasks.readers.subsets import subset
 from qnnlab.tasks.task import Split
 
 RECORDED_HZ = 360

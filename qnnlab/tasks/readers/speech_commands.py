@@ -20,7 +20,6 @@ kept from training. Noise is added once to a training clip, not anew each epoch,
 from __future__ import annotations
 
 import re
-import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from numpy.typing import NDArray
 from qnnlab.errors import DatasetError
 from qnnlab.steps import tell
 from qnnlab.tasks.front_ends import RATE_HZ, loudest_at_one, mfcc
+from qnnlab.tasks.readers.waves import read_wave
 from qnnlab.tasks.task import SPLITS, Split
 
 KEYWORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
@@ -216,23 +216,7 @@ def _second(clip: _Clip) -> Waves:
 
 def _samples(path: Path, start: int = 0, count: int | None = None) -> Waves:
     """`count` samples or as many as there are from `start` on, all without a count."""
-    try:
-        with wave.open(str(path), "rb") as stream:
-            channels, width, rate, length = stream.getparams()[:4]
-            stream.setpos(start)
-            wanted = length - start if count is None else min(count, length - start)
-            content = stream.readframes(wanted)
-    except (OSError, wave.Error, EOFError) as error:
-        raise DatasetError(f"{path}: not a WAV file that can be read: {error}; {_AGAIN}") from None
-    if (channels, width, rate) != (1, 2, RATE_HZ):
-        raise DatasetError(
-            f"{path}: {channels} channels of {8 * width} bits at {rate} Hz, "
-            f"not 1 of 16 at {RATE_HZ}; {_AGAIN}"
-        )
-    if len(content) != wanted * width:
-        raise DatasetError(
-            f"{path}: ends after {start * width + len(content)} of {length * width} bytes; {_AGAIN}"
-        )
-    if not length:
+    samples = read_wave(path, _AGAIN, start, count)
+    if not len(samples):
         raise DatasetError(f"{path}: no samples in it; {_AGAIN}")
-    return np.frombuffer(content, "<i2").astype(np.float32) / np.float32(32768.0)
+    return samples

@@ -12,7 +12,6 @@ held out for validation; MLPerf's own training holds out the last tenth.
 from __future__ import annotations
 
 import re
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from qnnlab.errors import DatasetError
 from qnnlab.steps import tell
 from qnnlab.tasks.front_ends import AD_FRAMES, RATE_HZ, log_mel_windows
+from qnnlab.tasks.readers.waves import read_wave
 from qnnlab.tasks.task import SPLITS, Split
 
 Wave = NDArray[np.float32]
@@ -158,19 +158,8 @@ def _windows(name: str, files: Sequence[_File], hop: int) -> Split:
 
 
 def _samples(path: Path) -> Wave:
-    try:
-        with wave.open(str(path), "rb") as stream:
-            channels, width, rate, length = stream.getparams()[:4]
-            content = stream.readframes(length)
-    except (OSError, wave.Error, EOFError) as error:
-        raise DatasetError(f"{path}: not a WAV file that can be read: {error}; {_AGAIN}") from None
-    if (channels, width, rate) != (1, 2, RATE_HZ):
-        raise DatasetError(
-            f"{path}: {channels} channels of {8 * width} bits at {rate} Hz, "
-            f"not 1 of 16 at {RATE_HZ}; {_AGAIN}"
-        )
-    if len(content) != length * width:
-        raise DatasetError(f"{path}: ends after {len(content)} of {length * width} bytes; {_AGAIN}")
-    if length < _SHORTEST:
-        raise DatasetError(f"{path}: {length / rate:.1f} s, not the 8 s or more needed; {_AGAIN}")
-    return np.frombuffer(content, "<i2").astype(np.float32) / np.float32(32768.0)
+    wave = read_wave(path, _AGAIN)
+    if len(wave) < _SHORTEST:
+        seconds = len(wave) / RATE_HZ
+        raise DatasetError(f"{path}: {seconds:.1f} s, not the 8 s or more needed; {_AGAIN}")
+    return wave

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qnnlab.errors import DatasetError
 from qnnlab.steps import tell
-from qnnlab.tasks.readers.uci_har import subset
+from qnnlab.tasks.readers.subsets import subset
 from qnnlab.tasks.task import Split
 
 LABELS = ("Walking", "Jogging", "Upstairs", "Downstairs", "Sitting", "Standing")

@@ -11,14 +11,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnlab.errors import MissingExtra
 from qnnlab.steps import tell
 from qnnlab.tasks.synthetic.figures import (
     Figure,
@@ -31,6 +28,7 @@ from qnnlab.tasks.synthetic.figures import (
     person,
     wardrobe,
 )
+from qnnlab.tasks.synthetic.textures import PHOTOGRAPHS, photograph
 from qnnlab.tasks.synthetic.things import THINGS
 from qnnlab.tasks.task import SPLITS, Split
 
@@ -237,22 +235,7 @@ def _photo(split: str, place_rng: np.random.Generator, rng: np.random.Generator)
 @cache
 def _photographs() -> tuple[Picture, ...]:
     """The two sample photographs that come with scikit-learn (CC BY 2.0), in 0 to 1."""
-    try:
-        from PIL import Image
-
-        package = find_spec("sklearn")  # found, not imported: that takes seconds
-        if package is None or package.origin is None:
-            raise ImportError("no module named sklearn")
-    except ImportError as error:
-        raise MissingExtra(
-            f"task vww needs scikit-learn and Pillow: qnnlab[train] ({error})"
-        ) from None
-    folder = Path(package.origin).parent / "datasets" / "images"
-    pictures = []
-    for name in ("china.jpg", "flower.jpg"):
-        with Image.open(folder / name) as image:
-            pictures.append(np.asarray(image.convert("RGB"), np.float32) / np.float32(255.0))
-    return tuple(pictures)
+    return tuple(photograph(name).astype(np.float32) / np.float32(255.0) for name in PHOTOGRAPHS)
 
 
 def _out_of_focus(picture: Picture, rng: np.random.Generator, difficulty: Difficulty) -> Picture:

@@ -24,7 +24,7 @@ _ZOOM = (1.0, 3.2)  # photograph pixels a drawn pixel; 32×3.2 fit a region of 1
 @cache
 def photographs() -> Floats:
     """The regions (48, 106, 106, 3) of scikit-learn's two sample photographs, in 0 to 1."""
-    photos = [_photograph(f"{name}.jpg") for name in PHOTOGRAPHS]
+    photos = [photograph(name) for name in PHOTOGRAPHS]
     regions = [
         photo[row * _TILE : (row + 1) * _TILE, column * _TILE : (column + 1) * _TILE]
         for photo in photos
@@ -34,16 +34,17 @@ def photographs() -> Floats:
     return np.stack(regions).astype(np.float32) / np.float32(255)
 
 
-def _photograph(name: str) -> NDArray[np.uint8]:
-    """A picture among scikit-learn's files; importing scikit-learn itself would take seconds."""
+def photograph(name: str) -> NDArray[np.uint8]:
+    """One of `PHOTOGRAPHS` among scikit-learn's files; importing scikit-learn takes seconds."""
     package = find_spec("sklearn")
     try:
         from PIL import Image
     except ImportError:
         package = None
     if package is None or package.origin is None:
-        raise MissingExtra("task ic needs scikit-learn and Pillow: qnnlab[train]")
-    with Image.open(Path(package.origin).parent / "datasets" / "images" / name) as picture:
+        raise MissingExtra("the drawn tasks need scikit-learn and Pillow: qnnlab[train]")
+    folder = Path(package.origin).parent / "datasets" / "images"
+    with Image.open(folder / f"{name}.jpg") as picture:
         return np.asarray(picture.convert("RGB"), np.uint8)
 
 
