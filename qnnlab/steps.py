@@ -51,15 +51,15 @@ def shown() -> Iterator[None]:
 @contextmanager
 def _bars() -> Iterator[Listener]:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: float) -> None:
             if what not in tasks:
-                tasks[what] = int(progress.add_task(what, total=1.0))
-            progress.update(tasks[what], completed=done)  # type: ignore[arg-type]
+                tasks[what] = progress.add_task(what, total=1.0)
+            progress.update(tasks[what], completed=done)
 
         yield show
 

@@ -73,6 +73,7 @@ def _batches(job: Job) -> Any:
     train, size = job.data.train, job.budget.batch_size
     classify = job.objective == "classify"
 
+    # Keras has no type information, so its class is Any to the checker.
     class Batches(backend.keras().utils.Sequence):  # type: ignore[misc]
         def __init__(self) -> None:
             self.rng = np.random.default_rng(job.seed)

@@ -155,7 +155,7 @@ def _digests(path: Path) -> tuple[str, str]:
 def _pooch() -> Any:
     try:
         import pooch
-        import requests  # noqa: F401
+        import requests  # noqa: F401  (asked for here, used by the caller)
     except ImportError as error:
         raise MissingExtra(
             f"downloading needs pooch and requests: qnnlab[datasets] ({error})"

@@ -226,6 +226,7 @@ def test_broken_data_of_ones_own_does_not_hide_the_list(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken(dict[str, object]):
+        # It never returns, so what it would return does not matter.
         def values(self) -> object:  # type: ignore[override]
             raise DatasetError("own data is damaged")
 

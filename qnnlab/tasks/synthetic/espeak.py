@@ -57,7 +57,7 @@ def speak(utterances: Sequence[Utterance]) -> Iterator[NDArray[np.int16]]:
     Raises MissingExtra without espeak-ng, DatasetError where it does not know a voice or crashes.
     """
     try:
-        import espeakng_loader  # noqa: F401
+        import espeakng_loader  # noqa: F401  (asked for here, used by the child)
     except ImportError as error:
         raise MissingExtra(
             f"synthetic speech needs espeakng-loader: qnnlab[datasets] ({error})"
