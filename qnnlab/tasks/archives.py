@@ -80,6 +80,8 @@ def extract(archive: Path, kind: str, into: Path, limit: int) -> None:
 
 
 def _check_name(archive: Path, name: str) -> None:
+    if not name:  # zipfile trips over it
+        raise DatasetError(f"{archive}: damaged or cut off: a member without a name")
     parts = PurePosixPath(name).parts
     outside = parts[:1] == ("/",) or ".." in parts or bool(PureWindowsPath(name).drive)
     if outside or "\\" in name or "\0" in name:

@@ -166,6 +166,13 @@ def test_a_flipped_bit_and_a_missing_inner_archive(tmp_path: Path, into: Path) -
     assert "no .zip" in refused(zipped(tmp_path / "z", FILES), "zip_in_zip", into)
 
 
+def test_a_member_whose_name_is_lost(tmp_path: Path, into: Path) -> None:
+    whole = zipped(tmp_path / "a", {"name": b"content"}).read_bytes()
+    archive = tmp_path / "damaged"
+    archive.write_bytes(whole.replace(b"name", b"\0ame"))
+    assert "a member without a name" in refused(archive, "zip", into)
+
+
 @given(kind=st.sampled_from(sorted(MAKE)), data=st.data())
 def test_no_damage_ever_writes_outside(
     kind: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
