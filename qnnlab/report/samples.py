@@ -108,7 +108,7 @@ def preview_figure(task: Task) -> Figure:
         what = {"image": "pictures", "audio": "spectrograms", "trace": "signals"}[preview.kind]
         return figure(
             fig,
-            caption=f"{task.title}: {what} of the training split, titled by class.",
+            caption=f"{task.title}: {what}, titled by what they are.",
             provenance=[data_provenance(task, what, preview.unit)],
             alt=f"{count} {what} of task {task.name}, one or more a class",
         )
