@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,17 +19,26 @@ ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "data/mlperf_tiny/models"
 
 
+_environment = pytest.MonkeyPatch()
+_datasets = tempfile.TemporaryDirectory(prefix="qnnlab-tests-")
+
+
+def pytest_configure() -> None:
+    """Generated data is made once for all tests, and never where a user keeps theirs.
+
+    Set before tests are collected: what they are parametrized by must not be a user's own tasks.
+    """
+    _environment.setenv("QNNLAB_DATA", _datasets.name)
+
+
+def pytest_unconfigure() -> None:
+    _environment.undo()
+    _datasets.cleanup()
+
+
 @pytest.fixture(autouse=True)
 def _own_run_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QNNLAB_RUNS", str(tmp_path / "runs"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Generated data is made once for all tests, and never where a user keeps theirs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QNNLAB_DATA", str(tmp_path_factory.mktemp("datasets")))
-        yield
 
 
 @pytest.fixture(scope="session")
