@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -19,21 +20,17 @@ ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "data/mlperf_tiny/models"
 
 
-_environment = pytest.MonkeyPatch()
-_datasets = tempfile.TemporaryDirectory(prefix="qnnlab-tests-")
-
-
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Generated data is made once for all tests, and never where a user keeps theirs.
 
     Set before tests are collected: what they are parametrized by must not be a user's own tasks.
     """
-    _environment.setenv("QNNLAB_DATA", _datasets.name)
-
-
-def pytest_unconfigure() -> None:
-    _environment.undo()
-    _datasets.cleanup()
+    # Made here and not above: test modules import this file once more.
+    folder = tempfile.mkdtemp(prefix="qnnlab-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(folder))
+    environment = pytest.MonkeyPatch()
+    environment.setenv("QNNLAB_DATA", folder)
+    config.add_cleanup(environment.undo)
 
 
 @pytest.fixture(autouse=True)
