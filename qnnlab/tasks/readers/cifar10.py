@@ -8,6 +8,7 @@ anything but numpy's array constructors is refused, and those are imitated, not 
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,7 +171,9 @@ def _pickled(path: Path) -> dict[Any, Any]:
     """The dictionary of a pickle, of which nothing is run."""
     content = _content(path)
     try:
-        value = _walk(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a damaged text's escapes are warned of, then refused
+            value = _walk(content)
     except (ValueError, TypeError, IndexError, KeyError, OverflowError, AttributeError) as error:
         said = " ".join(str(error).split())[:120]
         raise DatasetError(f"{path}: is not a pickle of CIFAR-10's kind: {said}") from None

@@ -320,6 +320,13 @@ def test_broken_python_batches(tmp_path: Path) -> None:
     refused(tmp_path, "batches.meta", "label_names")
 
 
+def test_a_text_with_a_wrong_escape_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "damaged"
+    path.write_bytes(b"S'\\u'\n.")
+    with pytest.raises(DatasetError, match="damaged"):
+        _pickled(path)
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_damaged_pickles_give_a_dictionary_or_one_line(
