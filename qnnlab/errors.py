@@ -40,6 +40,10 @@ class DatasetError(QnnlabError):
     """A data set is not on this machine, damaged, or not in the format that it should have."""
 
 
+class MethodError(QnnlabError):
+    """A method can't take a model: a layer has no integer form, or a setting does not fit it."""
+
+
 class MissingExtra(QnnlabError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import qnnlab
 from qnnlab import backend
 from qnnlab.errors import QnnlabError, SpecError, StoreError
+from qnnlab.graph.integer.file import graph_to_bytes
 from qnnlab.lab.measure import measure
 from qnnlab.lab.progress import telling_file
 from qnnlab.lab.provenance import code_sha256, library_versions, machine, run_key
@@ -25,6 +26,7 @@ from qnnlab.steps import tell
 from qnnlab.tasks import TASKS, TaskData
 
 MODEL = "model.tflite"
+GRAPH = "model.qnn"
 WEIGHTS = "weights.npz"
 HISTORY = "history.json"
 
@@ -68,12 +70,14 @@ def _finish(spec: Spec, store: RunStore, started: datetime) -> tuple[Record, dic
     data = TASKS[spec.task].load(spec.profile)
     compressed = _compress(spec, store, data)
     tell("measuring", 0.0)
-    artifacts = {MODEL: compressed.tflite}
+    artifacts = {} if compressed.tflite is None else {MODEL: compressed.tflite}
+    if compressed.graph is not None:
+        artifacts[GRAPH] = graph_to_bytes(compressed.graph)
     if compressed.weights is not None:
         artifacts[WEIGHTS] = weights_to_bytes(compressed.weights)
     if compressed.history is not None:
         artifacts[HISTORY] = json.dumps(dict(compressed.history)).encode()
-    results = (*measure(compressed.tflite, TASKS[spec.task], data.test), *compressed.values)
+    results = (*measure(compressed, TASKS[spec.task], data.test), *compressed.values)
     provenance = {
         **_provenance(spec),
         "origin": TASKS[spec.task].origin,

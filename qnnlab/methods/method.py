@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qnnlab.graph.integer.model import IntegerGraph
 from qnnlab.tasks import Augment, Budget, Objective, TaskData
 from qnnlab.values import Value
 
@@ -49,15 +50,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Compressed:
-    """What a family gives back: a .tflite file, weights for children, figures of its own.
+    """What a family gives back: a model in integers or floats, weights for children, figures.
 
-    `history` holds the training curves by name, one number an epoch.
+    `tflite` is None where the format can't carry the model; `graph` is then there. `history`
+    holds the training curves by name, one number an epoch. `simulate` is the fake-quantized model
+    in floats: samples to outputs.
     """
 
-    tflite: bytes
+    tflite: bytes | None
     weights: Weights | None = None
     history: Mapping[str, Sequence[float]] | None = None
     values: tuple[Value, ...] = field(default=())
+    graph: IntegerGraph | None = None
+    simulate: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True)

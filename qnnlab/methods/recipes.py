@@ -1,4 +1,7 @@
-"""Read `recipes.yaml`; a wrong row is named when it is read, not when it runs."""
+"""The methods: rows of `recipes.yaml`, and every name that the grammar can read.
+
+A wrong row is named when it is read, not when it runs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from qnnlab.errors import DataError, unknown_name
+from qnnlab.errors import DataError, SpecError, unknown_name
+from qnnlab.methods.grammar import read_name
 from qnnlab.methods.method import Family, Recipe
 from qnnlab.registry import LazyNames, plug_ins
 
@@ -22,9 +26,9 @@ _FIELDS = {"name", "title", "family", "parent", "section", "source", "settings"}
 _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9.-]+)*")
 
 
-def _check_settings(row: Mapping[str, Any], family: Family) -> None:
-    given, wanted = row["settings"], family.settings
-    where = f"{_FILE}: method {row['name']!r}"
+def _check_settings(recipe: Recipe) -> None:
+    given, wanted = recipe.settings, FAMILIES[recipe.family].settings
+    where = f"{_FILE}: method {recipe.name!r}"
     if set(given) != set(wanted):
         raise DataError(f"{where}: settings must be {sorted(wanted)}, not {sorted(given)}")
     for key, allowed in wanted.items():
@@ -32,22 +36,42 @@ def _check_settings(row: Mapping[str, Any], family: Family) -> None:
             raise DataError(f"{where}: setting {key} is {given[key]!r}, not one of {allowed}")
 
 
-def parse_recipes(rows: Sequence[Mapping[str, Any]]) -> dict[str, Recipe]:
-    """Check rows in order; a parent stands before its children. Raises DataError."""
+def parse_recipes(rows: Sequence[Any]) -> dict[str, Recipe]:
+    """Check rows in order; a parent stands before its children. Raises DataError.
+
+    A row is all fields, or a name alone that the grammar reads.
+    """
     recipes: dict[str, Recipe] = {}
     for number, row in enumerate(rows, start=1):
-        if not isinstance(row, Mapping) or set(row) != _FIELDS:
-            raise DataError(f"{_FILE}: row {number}: fields must be {sorted(_FIELDS)}")
-        name = row["name"]
+        recipe = _spelled(row, number) if isinstance(row, str) else _written(row, number)
+        name = recipe.name
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name in recipes:
             raise DataError(f"{_FILE}: row {number}: {name!r} is no new name like ptq_w8a8_pc")
-        if row["parent"] is not None and row["parent"] not in recipes:
-            raise DataError(f"{_FILE}: method {name!r}: parent {row['parent']!r} is not above it")
-        if row["family"] not in FAMILIES:
-            raise DataError(f"{_FILE}: {unknown_name('method family', row['family'], FAMILIES)}")
-        _check_settings(row, FAMILIES[row["family"]])
-        recipes[name] = Recipe(**row)
+        if recipe.parent is not None and recipe.parent not in recipes:
+            raise DataError(f"{_FILE}: method {name!r}: parent {recipe.parent!r} is not above it")
+        if recipe.family not in FAMILIES:
+            raise DataError(f"{_FILE}: {unknown_name('method family', recipe.family, FAMILIES)}")
+        _check_settings(recipe)
+        recipes[name] = recipe
     return recipes
+
+
+def _written(row: Any, number: int) -> Recipe:
+    if not isinstance(row, Mapping) or set(row) != _FIELDS:
+        raise DataError(
+            f"{_FILE}: row {number}: fields must be {sorted(_FIELDS)}, or the row a name alone"
+        )
+    return Recipe(**row)
+
+
+def _spelled(name: str, number: int) -> Recipe:
+    try:
+        recipe = read_name(name)
+    except SpecError as error:
+        raise DataError(f"{_FILE}: row {number}: {error}") from None
+    if recipe is None:
+        raise DataError(f"{_FILE}: row {number}: {name!r} is no name of the grammar")
+    return recipe
 
 
 def _read() -> dict[str, Recipe]:
@@ -55,4 +79,19 @@ def _read() -> dict[str, Recipe]:
     return parse_recipes(yaml.safe_load(text))
 
 
-RECIPES: LazyNames[Recipe] = LazyNames("method", _read)
+class _Recipes(LazyNames[Recipe]):
+    """The rows; looked up by name, whatever else the grammar reads too."""
+
+    def __getitem__(self, name: str) -> Recipe:
+        if name in self._entries():
+            return self._entries()[name]
+        return read_name(name) or super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return isinstance(name, str) and self[name] is not None
+        except SpecError:
+            return False
+
+
+RECIPES: LazyNames[Recipe] = _Recipes("method", _read)

@@ -1,0 +1,1 @@
+"""Networks in integers alone: model, execution, files."""

@@ -1,0 +1,219 @@
+"""Write an IntegerGraph as a .tflite model that TFLite Micro executes to the same bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnlab.errors import MissingExtra, ModelFormatError
+from qnnlab.graph.integer.checks import channel_axis
+from qnnlab.graph.integer.model import Activation, IntegerGraph, Op, Weights
+from qnnlab.graph.schema import IDENTIFIER, VERSION
+from qnnlab.numerics.packing import pack
+
+# Kernels read constants as words; LiteRT maps the file and wants them aligned in it.
+_ALIGNMENT = 16
+
+_NAMES = {
+    "conv": "CONV_2D",
+    "depthwise": "DEPTHWISE_CONV_2D",
+    "dense": "FULLY_CONNECTED",
+    "add": "ADD",
+    "average_pool": "AVERAGE_POOL_2D",
+    "max_pool": "MAX_POOL_2D",
+    "reshape": "RESHAPE",
+    "requantize": "QUANTIZE",
+}
+# The first version of each operator that takes int8, int16 and int4 weights with int8, from
+# LiteRT's table of versions.
+_VERSIONS = {
+    "conv": (3, 4, 7),
+    "depthwise": (3, 5, 6),
+    "dense": (4, 7, 10),
+    "add": (2, 3, 2),
+    "average_pool": (2, 3, 2),
+    "max_pool": (2, 3, 2),
+    "reshape": (1, 1, 1),
+    "requantize": (2, 2, 2),
+}
+
+
+def to_tflite(graph: IntegerGraph, int4: bool = False) -> bytes:
+    """`graph` as a .tflite file of batch 1; equal graphs give equal bytes.
+
+    Weights lie in int8 containers, their codebook applied; with `int4`, those of at most 4 bits
+    whose values are −8 to 7 are packed as INT4. Raises ModelFormatError, which says why, where
+    TFLite has no such model: activations of other widths than 8 and 16 bits, and what TFLite
+    Micro does not take. Raises MissingExtra without LiteRT, whose schema it writes with.
+    """
+    graph.check()
+    try:
+        import flatbuffers  # type: ignore[import-untyped]
+        from ai_edge_litert import schema_py_generated as schema
+    except ImportError:
+        raise MissingExtra(
+            "writing a .tflite needs ai-edge-litert: pip install qnnlab[runtimes]"
+        ) from None
+    for activation in graph.activations:
+        if activation.bits not in (8, 16):
+            raise ModelFormatError(
+                f"activation {activation.name!r} has {activation.bits} bits; "
+                "a .tflite holds 8 or 16"
+            )
+    model = _Writer(schema, graph, int4).model()
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _Writer:
+    """Builds the schema's objects; activations are the first tensors, constants follow."""
+
+    def __init__(self, schema: Any, graph: IntegerGraph, int4: bool) -> None:
+        self._schema = schema
+        self._graph = graph
+        self._int4 = int4
+        # The first buffer is empty by convention: tensors without data refer to it.
+        self._buffers = [schema.BufferT()]
+        self._tensors = [self._activation(a) for a in graph.activations]
+        self._codes: list[tuple[str, int]] = []
+
+    def model(self) -> Any:
+        """The whole ModelT."""
+        graph = self._schema.SubGraphT()
+        graph.name = self._graph.name
+        graph.inputs, graph.outputs = [self._graph.input], [self._graph.output]
+        graph.operators = [self._operator(op) for op in self._graph.ops]
+        graph.tensors = self._tensors
+        model = self._schema.ModelT()
+        model.version, model.description = VERSION, "qnnlab"
+        model.subgraphs, model.buffers = [graph], self._buffers
+        model.operatorCodes = [self._operator_code(*code) for code in self._codes]
+        return model
+
+    def _operator_code(self, name: str, version: int) -> Any:
+        code = self._schema.OperatorCodeT()
+        code.builtinCode = getattr(self._schema.BuiltinOperator, name)
+        code.deprecatedBuiltinCode = min(127, code.builtinCode)
+        code.version = version
+        return code
+
+    def _activation(self, activation: Activation) -> Any:
+        kind = "INT16" if activation.wide else "INT8"
+        tensor = self._tensor(activation.name, kind, (1, *activation.shape))
+        self._quantize(tensor, np.array([activation.scale], np.float32), activation.zero_point)
+        return tensor
+
+    def _tensor(self, name: str, kind: str, shape: tuple[int, ...]) -> Any:
+        tensor = self._schema.TensorT()
+        tensor.name, tensor.shape = name, list(shape)
+        tensor.type = getattr(self._schema.TensorType, kind)
+        tensor.hasRank = True
+        return tensor
+
+    def _quantize(
+        self, tensor: Any, scale: NDArray[np.float32], zero_point: int = 0, axis: int = 0
+    ) -> None:
+        parameters = self._schema.QuantizationParametersT()
+        parameters.scale = scale
+        parameters.zeroPoint = np.full(scale.size, zero_point, np.int64)
+        parameters.quantizedDimension = axis
+        tensor.quantization = parameters
+
+    def _constant(self, tensor: Any, data: bytes) -> int:
+        """Index of `tensor`, now the constant of these little-endian bytes."""
+        raw = np.frombuffer(data, np.uint8)
+        buffer = self._schema.BufferT()
+        buffer.data = raw
+        plain = buffer.Pack
+
+        def pack(builder: Any) -> int:
+            builder.Prep(_ALIGNMENT, raw.size)
+            offset: int = plain(builder)
+            return offset
+
+        buffer.Pack = pack
+        tensor.buffer = len(self._buffers)
+        self._buffers.append(buffer)
+        self._tensors.append(tensor)
+        return len(self._tensors) - 1
+
+    def _operator(self, op: Op) -> Any:
+        inputs = list(op.inputs)
+        version = _VERSIONS[op.kind][self._graph.activations[op.inputs[0]].wide]
+        if op.weights is not None:
+            packed = self._packs(op)
+            version = _VERSIONS[op.kind][2] if packed else version
+            inputs += [self._weights(op, op.weights, packed), self._bias(op, op.weights)]
+        elif op.kind == "reshape":
+            shape = np.array([1, *self._graph.activations[op.output].shape], "<i4")
+            tensor = self._tensor(f"{op.name}/shape", "INT32", shape.shape)
+            inputs.append(self._constant(tensor, shape.tobytes()))
+        code = (_NAMES[op.kind], version)
+        if code not in self._codes:
+            self._codes.append(code)
+        operator = self._schema.OperatorT()
+        operator.opcodeIndex = self._codes.index(code)
+        operator.inputs, operator.outputs = inputs, [op.output]
+        operator.builtinOptions = self._options(op)
+        kind = type(operator.builtinOptions).__name__.removesuffix("T")
+        operator.builtinOptionsType = getattr(self._schema.BuiltinOptions, kind)
+        return operator
+
+    def _packs(self, op: Op) -> bool:
+        assert op.weights is not None
+        if not self._int4 or op.weights.bits > 4 or self._graph.activations[op.output].wide:
+            return False
+        values = op.weights.values()
+        return bool(values.min() >= -8 and values.max() <= 7)
+
+    def _weights(self, op: Op, weights: Weights, packed: bool) -> int:
+        if op.kind == "dense" and packed and weights.scale.size > 1:
+            raise ModelFormatError(
+                f"operator {op.name!r}: TFLite Micro has no dense layer of INT4 weights with a "
+                "scale per channel; use one scale or int8 containers"
+            )
+        values = weights.values()
+        tensor = self._tensor(f"{op.name}/weights", "INT4" if packed else "INT8", values.shape)
+        self._quantize(tensor, weights.scale, axis=channel_axis(op))
+        return self._constant(tensor, pack(values, 4) if packed else values.tobytes())
+
+    def _bias(self, op: Op, weights: Weights) -> int:
+        """The bias, zeros where there is none: not every kernel can do without."""
+        source = self._graph.activations[op.inputs[0]]
+        channels = weights.codes.shape[channel_axis(op)]
+        bias = np.zeros(channels, np.int64) if op.bias is None else op.bias
+        tensor = self._tensor(f"{op.name}/bias", "INT64" if source.wide else "INT32", bias.shape)
+        self._quantize(tensor, np.float32(source.scale) * weights.scale)
+        return self._constant(tensor, bias.astype("<i8" if source.wide else "<i4").tobytes())
+
+    def _options(self, op: Op) -> Any:
+        names = {
+            "conv": "Conv2DOptionsT",
+            "depthwise": "DepthwiseConv2DOptionsT",
+            "dense": "FullyConnectedOptionsT",
+            "add": "AddOptionsT",
+            "average_pool": "Pool2DOptionsT",
+            "max_pool": "Pool2DOptionsT",
+            "reshape": "ReshapeOptionsT",
+            "requantize": "QuantizeOptionsT",
+        }
+        options = getattr(self._schema, names[op.kind])()
+        if op.kind not in ("reshape", "requantize"):
+            relu = (op.relu or "none").upper()
+            options.fusedActivationFunction = getattr(self._schema.ActivationFunctionType, relu)
+        if "strides" in op.attributes:
+            options.strideH, options.strideW = op.attributes["strides"]
+            options.padding = getattr(self._schema.Padding, op.attributes["padding"].upper())
+        if "pool" in op.attributes:
+            options.filterHeight, options.filterWidth = op.attributes["pool"]
+        if op.kind == "depthwise" and op.weights is not None:
+            depth = self._graph.activations[op.inputs[0]].shape[2]
+            options.depthMultiplier = op.weights.codes.shape[3] // depth
+        elif op.kind == "add":
+            options.potScaleInt16 = False
+        elif op.kind == "reshape":
+            options.newShape = [1, *self._graph.activations[op.output].shape]
+        return options

@@ -1,0 +1,1 @@
+"""A trained network between Keras and integers: read, folded, simulated, exported."""
