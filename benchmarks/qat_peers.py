@@ -3,7 +3,7 @@
 
 examples:
   python benchmarks/qat_peers.py --profile smoke           does it run? (under a minute)
-  python benchmarks/qat_peers.py                           ecg, seeds 0 to 2 (20 minutes on two cores)
+  python benchmarks/qat_peers.py                           ecg, seeds 0 to 2 (20 min, two cores)
   python benchmarks/qat_peers.py --task ecg har --jobs 8
   python benchmarks/qat_peers.py --width w2a8 --contender qnnlab_lsq qkeras --seeds 1
 """
@@ -43,7 +43,7 @@ class _Amount:
 
 _WIDTHS = ("w8a8", "w4a8", "w4a4", "w2a8")
 _AMOUNTS = {
-    "smoke": _Amount(("w8a8",), 1, (1e-3,), 1),
+    "smoke": _Amount(("w8a8",), 1, LEARNING_RATES[1:2], 1),
     "quick": _Amount(_WIDTHS, 3, LEARNING_RATES, 2),
     "full": _Amount(_WIDTHS, 5, LEARNING_RATES, 5),
 }

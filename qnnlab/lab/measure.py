@@ -70,7 +70,7 @@ def _affine(tensor: Any) -> Affine | None:
         return None
     limits = np.iinfo(tensor.dtype)
     codes = CodeRange(limits.bits, signed=limits.min < 0)
-    return Affine(np.float64(q.scale[0]), np.int64(q.zero_point[0]), codes)
+    return Affine(np.asarray(q.scale[0], np.float64), np.asarray(q.zero_point[0]), codes)
 
 
 def cost_values(tflite: bytes, costs: GraphCosts) -> Iterator[Value]:
@@ -125,9 +125,7 @@ def arena_value(run: Outcome) -> Value:
     return Value("arena_bytes", run.arena_bytes, "B", "measured", source)
 
 
-def _scores(
-    answers: Mapping[str, Answers | str], task: Task, test: Split
-) -> Iterator[Value]:
+def _scores(answers: Mapping[str, Answers | str], task: Task, test: Split) -> Iterator[Value]:
     """The task's metric on each runtime, and the accuracy beside it where there are classes."""
     headline = next((name for name in HEADLINES if isinstance(answers.get(name), Answers)), "")
     for runtime, run in answers.items():

@@ -3,9 +3,10 @@
     ptq [_rounding] _w<bits>a<bits>[sym] _pc|_pt [_observer] [_a<observer>] [_e8] [_cle] [_bias]
     qat _estimator  _w<bits>a<bits> [_pt] [_a<observer>] [_e8] [_kd]
 
-pc, pt: one scale a channel or a tensor. sym: symmetric activations. a<observer>: how activations
-are calibrated. e8: first and last layer keep 8-bit weights. cle: cross-layer equalization first.
-bias, biasa: bias correction, empirical or analytic. kd: distilled from the float model.
+Observers are spelled without their underscore. pc, pt: one scale a channel or a tensor. sym:
+symmetric activations. a<observer>: how activations are calibrated. e8: first and last layer keep
+8-bit weights. cle: cross-layer equalization first. bias, biasa: bias correction, empirical or
+analytic. kd: distilled from the float model.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from qnnlab.methods.estimators import ESTIMATORS
 from qnnlab.methods.method import Recipe
 from qnnlab.numerics.observers import OBSERVERS
 
+_OBSERVERS = {name.replace("_", ""): name for name in OBSERVERS}
 _WIDTHS = re.compile(r"w(\d+)a(\d+)(sym)?")
 _ROUNDINGS = {
     "nearest": "nearest_even",
@@ -80,7 +82,7 @@ def _widths(name: str, parts: list[str], weights: range, activations: range) -> 
 
 def _observer(part: str) -> str | None:
     """The observer of activations that a part like `akl` names."""
-    return part[1:] if part.startswith("a") and part[1:] in OBSERVERS else None
+    return _OBSERVERS.get(part[1:]) if part.startswith("a") else None
 
 
 def _ptq(name: str, parts: list[str]) -> Recipe:
@@ -99,7 +101,7 @@ def _ptq(name: str, parts: list[str]) -> Recipe:
         "activation_bits": a,
         "symmetric_activations": symmetric,
         "granularity": _GRANULARITIES[parts.pop(0)],
-        "observer": parts.pop(0) if parts and parts[0] in OBSERVERS else "minmax",
+        "observer": _OBSERVERS[parts.pop(0)] if parts and parts[0] in _OBSERVERS else "minmax",
         "activation_observer": "minmax" if a >= 8 else "mse",
         "edges": "same",
         "equalize": False,
@@ -115,7 +117,7 @@ def _ptq(name: str, parts: list[str]) -> Recipe:
         elif part in _CORRECTIONS:
             settings["bias_correction"] = _CORRECTIONS[part]
         else:
-            known = [*OBSERVERS, *(f"a{o}" for o in OBSERVERS), "e8", "cle", *_CORRECTIONS]
+            known = [*_OBSERVERS, *(f"a{o}" for o in _OBSERVERS), "e8", "cle", *_CORRECTIONS]
             raise _wrong(name, part, "step", known)
     source = _ROUNDING_SOURCES.get(rounding, "Krishnamoorthi 2018 (arXiv:1806.08342)")
     return Recipe(name, _ptq_title(settings), "ptq", "float32", "II", source, settings)
@@ -167,7 +169,7 @@ def _qat(name: str, parts: list[str]) -> Recipe:
         elif part in _GRANULARITIES:
             settings["granularity"] = _GRANULARITIES[part]
         else:
-            known = [*(f"a{o}" for o in OBSERVERS), "e8", "kd", *_GRANULARITIES]
+            known = [*(f"a{o}" for o in _OBSERVERS), "e8", "kd", *_GRANULARITIES]
             raise _wrong(name, part, "step", known)
     words = [f"QAT W{w}A{a}, {estimator.title}"]
     words += ["per tensor"] if settings["granularity"] == "per_tensor" else []

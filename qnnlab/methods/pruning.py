@@ -25,7 +25,8 @@ from qnnlab.values import Value
 
 Mask = NDArray[np.bool_]
 
-PATTERNS = ("magnitude_global", "magnitude_layer", "n_m", "block_1x4", "block_4x1")
+PATTERNS = ("unstructured", "n_m", "block_1x4", "block_4x1")
+SCOPES = ("global", "layer")
 
 _RAMP_SHARE = 0.6  # of the steps raise the sparsity; the rest recover at the final one
 _EVERY = 10  # steps between two masks
@@ -33,18 +34,22 @@ _SIZE = 4  # of blocks, and of the groups of 2:4
 _KEPT = 2  # of a group
 _N_M_PCT = 50
 _OUTPUTS, _INPUTS = -1, -2  # axes of a kernel
+_BLOCKS = {"block_1x4": _OUTPUTS, "block_4x1": _INPUTS}
 
 
 def apply(job: Job, settings: Mapping[str, Any]) -> Compressed:
     """Fine-tune while weights are masked, quantize, and see that what was 0 has code 0."""
-    pattern, pct = settings["pattern"], settings["sparsity_pct"]
-    if pattern == "n_m" and pct != _N_M_PCT:
-        raise MethodError(f"pattern n_m keeps 2 of 4: sparsity_pct must be {_N_M_PCT}, not {pct}")
+    pattern, scope, pct = (settings[name] for name in ("pattern", "scope", "sparsity_pct"))
+    if pattern == "n_m" and (pct, scope) != (_N_M_PCT, "layer"):
+        raise MethodError(
+            f"pattern n_m keeps 2 of 4: sparsity_pct must be {_N_M_PCT} and scope layer, "
+            f"not {pct} and {scope}"
+        )
     network = upright(read_network(job.model))
     unpruned = unpruned_layers(network, pattern)
     if len(unpruned) == len(network.computing()):
         raise MethodError(f"no layer can be pruned by {pattern}: {_listed(unpruned)}")
-    pruned, masks, history = pruned_network(network, job, pattern, pct / 100)
+    pruned, masks, history = pruned_network(network, job, pattern, scope, pct / 100)
     quantized = plainly_quantized(pruned, job, settings["weight_bits"], settings["activation_bits"])
     found = compressed(quantized, simulated_model(quantized), history)
     return replace(found, values=_figures(pruned, masks, quantized, unpruned))
@@ -73,32 +78,33 @@ def _obstacle(node: Node, pattern: str) -> str | None:
     return None
 
 
-def masks_of(kernels: Mapping[int, Floats], pattern: str, sparsity: float) -> dict[int, Mask]:
+def masks_of(
+    kernels: Mapping[int, Floats], pattern: str, scope: str, sparsity: float
+) -> dict[int, Mask]:
     """Which weights stay, of `kernels` in Keras's layout: those of the largest magnitude.
 
-    `sparsity` is the share that goes: of all kernels together (magnitude_global), of each kernel
-    (magnitude_layer), of each kernel's blocks by their mean: four neighbouring output channels
-    (block_1x4) or input channels (block_4x1); a last block may be smaller. n_m keeps two of four
-    neighbouring input channels (Mishra et al. 2021, arXiv:2104.08378), whatever `sparsity` is.
-    Raises ValueError on an unknown pattern.
+    `sparsity` is the share that goes, of each layer (scope layer) or of all together (global,
+    which may empty a layer of small weights): of single weights (unstructured), or of blocks by
+    their mean: four neighbouring output channels (block_1x4) or input channels (block_4x1), a
+    last block may be smaller. n_m keeps two of four neighbouring input channels (Mishra et al.
+    2021, arXiv:2104.08378), whatever the rest says. Raises ValueError on an unknown pattern or
+    scope.
     """
-    if pattern not in PATTERNS:
-        raise ValueError(f"pattern {pattern!r} is not one of {PATTERNS}")
-    sizes = {index: np.abs(kernel) for index, kernel in kernels.items()}
-    if pattern == "magnitude_global":
-        flat = np.concatenate([size.ravel() for size in sizes.values()])
-        ends = np.cumsum([size.size for size in sizes.values()])[:-1]
-        parts = np.split(_largest(flat, sparsity), ends)
-        return {
-            index: part.reshape(size.shape)
-            for (index, size), part in zip(sizes.items(), parts, strict=True)
-        }
-    if pattern == "magnitude_layer":
-        return {index: _largest(size, sparsity) for index, size in sizes.items()}
+    if pattern not in PATTERNS or scope not in SCOPES:
+        raise ValueError(f"{pattern!r}, {scope!r}: patterns are {PATTERNS}, scopes {SCOPES}")
     if pattern == "n_m":
-        return {index: _two_of_four(size) for index, size in sizes.items()}
-    axis = _OUTPUTS if pattern == "block_1x4" else _INPUTS
-    return {index: _block_mask(size, sparsity, axis) for index, size in sizes.items()}
+        return {index: _two_of_four(np.abs(kernel)) for index, kernel in kernels.items()}
+    axis = _BLOCKS.get(pattern)
+    scores = {index: _scores(np.abs(kernel), axis) for index, kernel in kernels.items()}
+    keep = {index: _largest(score, sparsity) for index, score in scores.items()}
+    if scope == "global":
+        together = _largest(np.concatenate([s.ravel() for s in scores.values()]), sparsity)
+        parts = np.split(together, np.cumsum([s.size for s in scores.values()])[:-1])
+        keep = {
+            index: part.reshape(scores[index].shape)
+            for index, part in zip(scores, parts, strict=True)
+        }
+    return {index: _spread(keep[index], kernel.shape, axis) for index, kernel in kernels.items()}
 
 
 def _largest(scores: NDArray[np.floating], sparsity: float) -> Mask:
@@ -117,13 +123,21 @@ def _two_of_four(sizes: Floats) -> Mask:
     return np.moveaxis(keep.reshape(last.shape), -1, _INPUTS)
 
 
-def _block_mask(sizes: Floats, sparsity: float, axis: int) -> Mask:
-    extent = sizes.shape[axis]
-    starts = np.arange(0, extent, _SIZE)
-    last = np.moveaxis(sizes, axis, -1)
-    sums = np.add.reduceat(last, starts, axis=-1)
-    keep = _largest(sums / np.diff([*starts, extent]), sparsity)
-    return np.moveaxis(np.repeat(keep, _SIZE, axis=-1)[..., :extent], -1, axis)
+def _scores(sizes: Floats, axis: int | None) -> NDArray[np.floating]:
+    """The magnitudes, or their means over blocks along `axis`."""
+    if axis is None:
+        return sizes
+    starts = np.arange(0, sizes.shape[axis], _SIZE)
+    lengths = np.diff([*starts, sizes.shape[axis]])
+    means = np.moveaxis(np.add.reduceat(sizes, starts, axis=axis), axis, -1) / lengths
+    return np.moveaxis(means, -1, axis)
+
+
+def _spread(keep: Mask, shape: tuple[int, ...], axis: int | None) -> Mask:
+    """A mask of blocks as a mask of weights."""
+    if axis is None:
+        return keep
+    return np.repeat(keep, _SIZE, axis=axis).take(np.arange(shape[axis]), axis=axis)
 
 
 def scheduled_sparsity(step: int, steps: int, final: float) -> float:
@@ -156,7 +170,7 @@ class Masked:
 
 
 def pruned_network(
-    network: Network, job: Job, pattern: str, sparsity: float
+    network: Network, job: Job, pattern: str, scope: str, sparsity: float
 ) -> tuple[Network, dict[int, Mask], History]:
     """`network` fine-tuned under masks, the masks by node, and the training curves.
 
@@ -170,9 +184,9 @@ def pruned_network(
     model = build_model(network, weights=masked)
     callbacks = []
     if pattern == "n_m":
-        _mask(masked, pattern, sparsity)
+        _mask(masked, pattern, scope, sparsity)
     else:
-        callbacks.append(_rising(masked, pattern, sparsity, job))
+        callbacks.append(_rising(masked, pattern, scope, sparsity, job))
     epochs, rate = job.budget.finetune_epochs, job.budget.finetune_learning_rate
     history = fit(model, job, epochs, rate, callbacks)
     trained = trained_network(network, model)
@@ -184,13 +198,13 @@ def pruned_network(
     return trained.with_nodes(changed), masks, history
 
 
-def _mask(masked: Mapping[int, Masked], pattern: str, sparsity: float) -> None:
+def _mask(masked: Mapping[int, Masked], pattern: str, scope: str, sparsity: float) -> None:
     kernels = {index: held.present() for index, held in masked.items()}
-    for index, keep in masks_of(kernels, pattern, sparsity).items():
+    for index, keep in masks_of(kernels, pattern, scope, sparsity).items():
         masked[index].mask.assign(keep.astype(np.float32))
 
 
-def _rising(masked: Mapping[int, Masked], pattern: str, final: float, job: Job) -> Any:
+def _rising(masked: Mapping[int, Masked], pattern: str, scope: str, final: float, job: Job) -> Any:
     """A callback that masks more and more."""
     steps = job.budget.finetune_epochs * steps_per_epoch(job)
     ramp = max(1, round(_RAMP_SHARE * steps))
@@ -200,7 +214,7 @@ def _rising(masked: Mapping[int, Masked], pattern: str, final: float, job: Job) 
         nonlocal done
         done += 1
         if done <= ramp and (done % _EVERY == 0 or done == ramp):
-            _mask(masked, pattern, scheduled_sparsity(done, ramp, final))
+            _mask(masked, pattern, scope, scheduled_sparsity(done, ramp, final))
 
     return backend.keras().callbacks.LambdaCallback(on_train_batch_begin=next_step)
 
@@ -233,6 +247,7 @@ FAMILY = Family(
     "prune",
     {
         "pattern": PATTERNS,
+        "scope": SCOPES,
         "sparsity_pct": range(1, 100),
         "weight_bits": range(2, 9),
         "activation_bits": range(2, 17),

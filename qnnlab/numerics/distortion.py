@@ -2,59 +2,68 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-_BINS = 256
+Doubles = NDArray[np.float64]
+
 _UNSEEN = 1e-12  # probability of a bin that only one side fills
 
 
-def _pair(
-    signal: NDArray[np.floating], other: NDArray[np.floating]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    a, b = np.asarray(signal, np.float64).reshape(-1), np.asarray(other, np.float64).reshape(-1)
-    if a.size == 0 or a.size != b.size:
-        raise ValueError(f"two signals of one length are needed, not {a.size} and {b.size}")
-    return a, b
-
-
 def mse(signal: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """The mean squared difference, in the signal's unit squared."""
+    """The mean squared difference, in the signal's unit squared.
+
+    Raises ValueError, as all measures here, for no values, NaN, infinity and unlike shapes.
+    """
     a, b = _pair(signal, other)
     return float(((a - b) ** 2).mean())
 
 
 def sqnr_db(signal: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Power of `signal` over that of the difference, in dB; infinite where there is none.
+    """Power of `signal` over power of the difference, in dB.
 
-    Minus infinity for a signal of zeros that is not kept.
+    Infinite where there is no difference, minus infinity where a signal of zeros is not kept.
     """
     a, b = _pair(signal, other)
-    noise, power = float(((a - b) ** 2).sum()), float((a**2).sum())
+    power, noise = float((a**2).sum()), float(((a - b) ** 2).sum())
     if noise == 0:
-        return np.inf
-    return 10 * float(np.log10(power / noise)) if power > 0 else -np.inf
+        return math.inf
+    return 10 * (math.log10(power) - math.log10(noise)) if power > 0 else -math.inf
 
 
 def cosine(signal: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """The cosine of the angle between the two; 1 for two signals of zeros, 0 where one is."""
+    """The cosine of the angle between both: 1 where both are zeros, 0 where one of them is."""
     a, b = _pair(signal, other)
-    lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
-    if lengths == 0:
-        return float(not a.any() and not b.any())
-    return float(np.clip(a @ b / lengths, -1.0, 1.0))
+    lengths = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    if not all(lengths):
+        return float(lengths[0] == lengths[1])
+    return float(np.clip((a / lengths[0]) @ (b / lengths[1]), -1, 1))
 
 
 def kl_divergence(
-    signal: NDArray[np.floating], other: NDArray[np.floating], bins: int = _BINS
+    p_values: NDArray[np.floating], q_values: NDArray[np.floating], bins: int = 256
 ) -> float:
-    """How much the values of `other` are spread unlike those of `signal`, in nats, over a histogram.
+    """KL divergence of the spread of `q_values` from that of `p_values`, in nats, at least 0.
 
-    The bins span both. At least 0, and 0 for equal spreads.
+    Estimated over `bins` even bins that span both, which may be of different sizes.
     """
-    a, b = _pair(signal, other)
-    span = (min(a.min(), b.min()), max(a.max(), b.max()))
-    p, q = (np.histogram(v, bins, span)[0] / v.size for v in (a, b))
-    p, q = p + _UNSEEN, q + _UNSEEN
-    p, q = p / p.sum(), q / q.sum()
-    return float((p * np.log(p / q)).sum())
+    p, q = _finite(p_values), _finite(q_values)
+    span = min(p.min(), q.min()), max(p.max(), q.max())
+    shares = [np.histogram(values, bins, span)[0] / values.size + _UNSEEN for values in (p, q)]
+    of_p, of_q = (share / share.sum() for share in shares)
+    return max(0.0, float((of_p * np.log(of_p / of_q)).sum()))
+
+
+def _pair(signal: NDArray[np.floating], other: NDArray[np.floating]) -> tuple[Doubles, Doubles]:
+    if np.shape(signal) != np.shape(other):
+        raise ValueError(f"can't compare shapes {np.shape(signal)} and {np.shape(other)}")
+    return _finite(signal), _finite(other)
+
+
+def _finite(values: NDArray[np.floating]) -> Doubles:
+    flat = np.asarray(values, np.float64).reshape(-1)
+    if flat.size == 0 or not np.isfinite(flat).all():
+        raise ValueError("a signal must have values, all of them finite")
+    return flat

@@ -10,69 +10,49 @@ from numpy.typing import NDArray
 
 from qnnlab.errors import unknown_name
 from qnnlab.numerics.affine import Affine, CodeRange, affine_from_range
-from qnnlab.numerics.clipping import kl_shares, mse_shares, octav_reach
-
-Doubles = NDArray[np.float64]
-Ends = tuple[Doubles, Doubles]
-
-_MOMENTUM = 0.99
-_BATCH = 32
-_PERCENTILE = 99.99
-_MOST_SAMPLES = 2**20  # of a row, taken evenly: enough for any range
-
-
-def _minmax(rows: Doubles, _: CodeRange, __: bool) -> Ends:
-    return rows.min(axis=1), rows.max(axis=1)
+from qnnlab.numerics.clipping import (
+    Ends,
+    Grid,
+    Rows,
+    extremes,
+    least_divergence,
+    least_squares,
+    optimal_clip,
+)
+from qnnlab.numerics.slices import join_rows, slice_rows
 
 
-def _percentile(
-    rows: Doubles, _: CodeRange, __: bool, *, percentile: float = _PERCENTILE
-) -> Ends:
-    """All but (100 − percentile) % at either end, interpolated."""
-    if not 50 < percentile <= 100:
-        raise ValueError(f"percentile must be over 50 and at most 100, not {percentile}")
-    rows = _fewer(rows)
-    low, high = np.percentile(rows, [100 - percentile, percentile], axis=1)
+def _minmax(rows: Rows, _: Grid) -> Ends:
+    return extremes(rows)
+
+
+def _moving_average(rows: Rows, grid: Grid, *, momentum: float = 0.99, batch: int = 32) -> Ends:
+    if not 0 <= momentum < 1 or batch < 1:
+        raise ValueError(f"momentum {momentum} is not in [0, 1) or batch {batch} not above 0")
+    starts = np.arange(0, grid.samples, batch) * (rows.shape[1] // grid.samples)
+    # The first batch starts the average, each later one moves it by 1 − momentum.
+    weight = (1 - momentum) * momentum ** np.arange(len(starts) - 1, -1, -1.0)
+    weight[0] = momentum ** (len(starts) - 1)
+    low, high = (end.reduceat(rows, starts, axis=1) @ weight for end in (np.minimum, np.maximum))
     return low, high
 
 
-def _shrunk(shares: Callable[[Doubles, CodeRange, bool], Doubles]) -> Callable[..., Ends]:
-    """An observer that takes a share of the extremes, both ends alike."""
-
-    def ends(rows: Doubles, codes: CodeRange, symmetric: bool) -> Ends:
-        rows = _fewer(rows)
-        share = shares(rows, codes, symmetric)
-        low, high = rows.min(axis=1), rows.max(axis=1)
-        return low * share, high * share
-
-    return ends
-
-
-def _octav(rows: Doubles, codes: CodeRange, _: bool) -> Ends:
-    """The clip of least expected squared error, found by Newton's steps; see `octav_reach`."""
-    rows = _fewer(rows)
-    one_sided = rows.min(axis=1) >= 0
-    reach = octav_reach(rows, codes.bits, one_sided & (not codes.signed or codes.bits > 1))
-    low = np.maximum(rows.min(axis=1), -reach)
-    return low, np.minimum(rows.max(axis=1), reach)
-
-
-def _fewer(rows: Doubles) -> Doubles:
-    """Every n-th value of long rows, and their extremes: quantiles and errors need no more."""
-    step = -(-rows.shape[1] // _MOST_SAMPLES)
-    if step == 1:
-        return rows
-    extremes = np.stack([rows.min(axis=1), rows.max(axis=1)], axis=1)
-    return np.concatenate([rows[:, ::step], extremes], axis=1)
+def _percentile(rows: Rows, _: Grid, *, percentile: float = 99.99) -> Ends:
+    if not 50 < percentile <= 100:
+        raise ValueError(f"percentile must be above 50 and at most 100, not {percentile}")
+    low, high = np.percentile(rows, [100 - percentile, percentile], axis=1).astype(np.float64)
+    lost = (low == 0) & (high == 0)  # next to all values are 0: the others decide
+    least, most = extremes(rows)
+    return np.where(lost, least, low), np.where(lost, most, high)
 
 
 OBSERVERS: Mapping[str, Callable[..., Ends]] = {
     "minmax": _minmax,
-    "moving_average": _minmax,
+    "moving_average": _moving_average,
     "percentile": _percentile,
-    "mse": _shrunk(mse_shares),
-    "kl": _shrunk(kl_shares),
-    "octav": _octav,
+    "mse": least_squares,
+    "kl": least_divergence,
+    "octav": optimal_clip,
 }
 
 
@@ -86,55 +66,35 @@ def observe(
     group: int | None = None,
     **options: Any,
 ) -> Affine:
-    """The quantizer for `values`: one, one a channel along `axis`, or one a `group` of a channel.
+    """The quantizer that `observer` finds for `values`; 0 has a code always.
 
-    Zero has a code always. minmax: the extremes. moving_average: of batches of 32 along the first
-    axis, each batch's extremes averaged with momentum 0.99 (arXiv:1712.05877, section 3.1;
-    options `momentum`, `batch`). percentile: but for the outermost 0.01 % (option `percentile`).
-    mse: the share of the extremes with the least squared error. kl: that of least information
-    lost (Migacz 2017, TensorRT's calibration). octav: optimal clipping (arXiv:2206.06501). Long
-    inputs are thinned to about 2^20 values. Raises ValueError on NaN, infinity, nothing, and on
-    an unknown observer.
+    One scale, one for each channel along `axis`, or one for each `group` of a channel (see
+    `Affine`). Samples of an activation lie along axis 0.
+
+    - minmax: the extremes.
+    - moving_average: the extremes of batches of samples (option `batch`, 32), averaged with
+      `momentum` (0.99); Jacob et al. 2018 (arXiv:1712.05877, section 3.1). Channels along axis 0
+      and groups are one batch: its extremes.
+    - percentile: all but (100 − `percentile`) % at either end (99.99), interpolated between
+      values; McKinstry et al. 2018 (arXiv:1809.04191).
+    - mse, kl, octav: see `least_squares`, `least_divergence` and `optimal_clip`.
+
+    Raises ValueError for an unknown observer, NaN, infinity, no values, a wrong axis, group or
+    option; TypeError for an option that the observer does not have.
     """
-    array = np.asarray(values, np.float64)
     if observer not in OBSERVERS:
         raise ValueError(unknown_name("observer", observer, OBSERVERS))
-    if array.size == 0 or not np.isfinite(array).all():
-        raise ValueError("an observer needs values, all of them finite")
-    if observer == "moving_average" and axis is None:
-        low, high = _moving(array, **options)
-        return affine_from_range(low, high, codes, symmetric=symmetric)
-    rows = _rows(array, axis, group)
-    parts = [OBSERVERS[observer](part, codes, symmetric, **options) for part in rows]
-    low, high = (np.stack(ends, axis=-1) for ends in zip(*parts, strict=True))
-    if group is None:
-        low, high = low[..., 0], high[..., 0]
-    if axis is None:
-        low, high = low[0], high[0]
+    array = np.asarray(values)
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
+    if array.size == 0:
+        raise ValueError("an observer needs values; the array is empty")
+    if not np.isfinite(array).all():
+        raise ValueError("an observer needs finite values; the array holds NaN or infinity")
+    blocks = slice_rows(array, axis, group)
+    together = array.ndim == 0 or group is not None or (axis is not None and axis % array.ndim == 0)
+    grid = Grid(codes, symmetric, 1 if together else len(array))
+    found = [OBSERVERS[observer](rows, grid, **options) for rows in blocks]
+    channels = 1 if axis is None else array.shape[axis]
+    low, high = (join_rows(ends, channels, axis, group) for ends in zip(*found, strict=True))
     return affine_from_range(low, high, codes, symmetric=symmetric, axis=axis, group=group)
-
-
-def _rows(array: Doubles, axis: int | None, group: int | None) -> list[Doubles]:
-    """Arrays (channels, values) that share a scale along their rows, one for each group."""
-    if axis is None:
-        if group is not None:
-            raise ValueError("groups lie inside channels: give axis too")
-        return [array.reshape(1, -1)]
-    if not -array.ndim <= axis < array.ndim:
-        raise ValueError(f"axis {axis} is not one of an array of {array.ndim} dimensions")
-    rows = np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
-    if group is None:
-        return [rows]
-    if group < 1:
-        raise ValueError(f"group must be at least 1, not {group}")
-    return [rows[:, at : at + group] for at in range(0, rows.shape[1], group)]
-
-
-def _moving(array: Doubles, *, momentum: float = _MOMENTUM, batch: int = _BATCH) -> Ends:
-    low = high = None
-    for at in range(0, max(1, len(array) if array.ndim else 1), batch):
-        part = array[at : at + batch] if array.ndim else array
-        least, most = part.min(), part.max()
-        low = least if low is None else momentum * low + (1 - momentum) * least
-        high = most if high is None else momentum * high + (1 - momentum) * most
-    return np.asarray(low), np.asarray(high)

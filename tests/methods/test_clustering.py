@@ -32,6 +32,7 @@ def test_bits_of_a_place(clusters: int, bits: int) -> None:
     assert code_bits(clusters) == bits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clusters", [4, 16])
 def test_integers_are_places_in_a_learned_codebook(clusters: int) -> None:
     job = tiny_job(residual, epochs=3)
@@ -58,6 +59,7 @@ def test_integers_are_places_in_a_learned_codebook(clusters: int) -> None:
     assert np.abs(last.codebook * last.scale - levels).max() > last.scale[0]
 
 
+@pytest.mark.slow
 def test_batch_norm_moves_scales_not_places() -> None:
     found = FAMILIES["cluster"].apply(tiny_job(residual), {"clusters": 8, "activation_bits": 8})
     assert found.graph is not None
@@ -73,6 +75,7 @@ def test_batch_norm_moves_scales_not_places() -> None:
     assert found.values[0].value == 8
 
 
+@pytest.mark.slow
 def test_integers_answer_like_the_fake_quantized_model() -> None:
     job = tiny_job(residual, epochs=3)
     found = FAMILIES["cluster"].apply(job, {"clusters": 16, "activation_bits": 8})

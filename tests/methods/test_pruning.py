@@ -37,7 +37,13 @@ def kernel(seed: int, shape: tuple[int, ...] = (3, 2, 8, 6)) -> np.ndarray:
 def applied(
     build: Any = residual, shape: tuple[int, ...] = (8, 8, 4), **changes: Any
 ) -> Compressed:
-    settings = {"sparsity_pct": 50, "weight_bits": 8, "activation_bits": 8, **changes}
+    settings = {
+        "scope": "layer",
+        "sparsity_pct": 50,
+        "weight_bits": 8,
+        "activation_bits": 8,
+        **changes,
+    }
     return FAMILIES["prune"].apply(tiny_job(build, shape), settings)
 
 
@@ -65,7 +71,7 @@ def test_the_schedule_is_cubic() -> None:
 @given(SEEDS, SHARES)
 def test_the_smallest_weights_of_a_layer_go(seed: int, share: float) -> None:
     weights = kernel(seed)
-    keep = masks_of({4: weights}, "magnitude_layer", share)[4]
+    keep = masks_of({4: weights}, "unstructured", "layer", share)[4]
     assert np.count_nonzero(~keep) == round(share * weights.size)
     gone, left = np.abs(weights[~keep]), np.abs(weights[keep])
     assert gone.size == 0 or gone.max() <= left.min()
@@ -73,17 +79,17 @@ def test_the_smallest_weights_of_a_layer_go(seed: int, share: float) -> None:
 
 def test_globally_the_layer_of_small_weights_loses_most() -> None:
     kernels = {1: kernel(1), 2: 100 * (kernel(2) + np.sign(kernel(2)))}
-    masks = masks_of(kernels, "magnitude_global", 0.5)
+    masks = masks_of(kernels, "unstructured", "global", 0.5)
     assert not masks[1].any()
     assert masks[2].all()
-    masks = masks_of(kernels, "magnitude_global", 0.75)
+    masks = masks_of(kernels, "unstructured", "global", 0.75)
     assert np.count_nonzero(~masks[2]) == kernels[2].size // 2
 
 
 @given(SEEDS)
 def test_two_of_four_input_channels_stay_the_larger_ones(seed: int) -> None:
     weights = kernel(seed)
-    keep = masks_of({0: weights}, "n_m", 0.5)[0]
+    keep = masks_of({0: weights}, "n_m", "layer", 0.5)[0]
     groups = np.moveaxis(keep, 2, -1).reshape(-1, 4)
     sizes = np.abs(np.moveaxis(weights, 2, -1)).reshape(-1, 4)
     assert (groups.sum(axis=1) == 2).all()
@@ -94,7 +100,7 @@ def test_two_of_four_input_channels_stay_the_larger_ones(seed: int) -> None:
 @given(SEEDS, SHARES, st.sampled_from(["block_1x4", "block_4x1"]))
 def test_blocks_stay_or_go_as_a_whole(seed: int, share: float, pattern: str) -> None:
     axis = 3 if pattern == "block_1x4" else 2
-    keep = np.moveaxis(masks_of({0: kernel(seed)}, pattern, share)[0], axis, -1)
+    keep = np.moveaxis(masks_of({0: kernel(seed)}, pattern, "layer", share)[0], axis, -1)
     starts = np.arange(0, keep.shape[-1], 4)
     alive = np.add.reduceat(keep.astype(int), starts, axis=-1)
     sizes = np.diff([*starts, keep.shape[-1]])
@@ -104,19 +110,28 @@ def test_blocks_stay_or_go_as_a_whole(seed: int, share: float, pattern: str) -> 
 
 def test_the_block_of_the_smallest_mean_goes_first() -> None:
     weights = np.array([[9, 0, 0, 0, 2, 2, 2, 2, 1, 1]], np.float32)
-    keep = masks_of({0: weights}, "block_1x4", 1 / 3)[0]
+    keep = masks_of({0: weights}, "block_1x4", "layer", 1 / 3)[0]
     assert keep.tolist() == [[True] * 8 + [False] * 2]
 
 
-def test_unknown_pattern() -> None:
-    with pytest.raises(ValueError, match="'rows' is not one of"):
-        masks_of({0: kernel(0)}, "rows", 0.5)
+@pytest.mark.parametrize(("pattern", "scope"), [("rows", "layer"), ("n_m", "channel")])
+def test_unknown_pattern_or_scope(pattern: str, scope: str) -> None:
+    with pytest.raises(ValueError, match=f"'{pattern}', '{scope}': patterns are"):
+        masks_of({0: kernel(0)}, pattern, scope, 0.5)
+
+
+def test_blocks_of_all_layers_compare_by_their_means() -> None:
+    """A block of one weight counts like a block of four."""
+    kernels = {0: np.full((1, 5), 3, np.float32), 1: np.full((2, 4), 2, np.float32)}
+    masks = masks_of(kernels, "block_1x4", "global", 0.5)
+    assert masks[0].all()
+    assert not masks[1].any()
 
 
 @pytest.mark.parametrize(
     ("pattern", "names"),
     [
-        ("magnitude_layer", {"depthwise"}),
+        ("unstructured", {"depthwise"}),
         ("n_m", {"first", "depthwise", "last"}),
         ("block_1x4", {"depthwise", "last"}),
         ("block_4x1", {"first", "depthwise"}),
@@ -129,10 +144,11 @@ def test_what_is_left_whole_is_named(pattern: str, names: set[str]) -> None:
     assert all(left.values())
 
 
+@pytest.mark.slow
 def test_masks_hold_through_training_and_share_is_reached() -> None:
     job = tiny_job(residual, epochs=2)
     start = upright(read_network(job.model))
-    network, masks, history = pruned_network(start, job, "magnitude_layer", 0.8)
+    network, masks, history = pruned_network(start, job, "unstructured", "layer", 0.8)
     assert len(history["loss"]) == 2
     for index, keep in masks.items():
         assert not network.nodes[index].weights[~keep].any()
@@ -141,6 +157,7 @@ def test_masks_hold_through_training_and_share_is_reached() -> None:
         assert np.abs(moved).max() > 0
 
 
+@pytest.mark.slow
 def test_two_of_four_survives_to_the_integers() -> None:
     found = applied(pattern="n_m", weight_bits=4)
     weights = codes(found.graph)
@@ -155,15 +172,17 @@ def test_two_of_four_survives_to_the_integers() -> None:
     assert sizes["nm24"] < sizes["packed"] < sizes["runtime"] == sizes["dense"]
 
 
+@pytest.mark.slow
 def test_blocks_survive_to_the_integers() -> None:
     weights = codes(applied(pattern="block_1x4", sparsity_pct=75).graph)["first"]
     blocks = weights.reshape(2, 4, -1).any(axis=1)
     assert np.count_nonzero(~blocks) >= round(0.75 * blocks.size)
 
 
+@pytest.mark.slow
 def test_a_code_where_the_mask_says_0_is_seen() -> None:
     job = tiny_job(residual)
-    network, masks, _ = pruned_network(upright(read_network(job.model)), job, "n_m", 0.5)
+    network, masks, _ = pruned_network(upright(read_network(job.model)), job, "n_m", "layer", 0.5)
     quantized = plainly_quantized(network, job, 8, 8)
     assert pattern_kept(masks, quantized)
     index = next(iter(masks))
@@ -172,7 +191,7 @@ def test_a_code_where_the_mask_says_0_is_seen() -> None:
 
 
 def test_another_share_than_half_is_not_two_of_four() -> None:
-    with pytest.raises(MethodError, match="sparsity_pct must be 50, not 80"):
+    with pytest.raises(MethodError, match="sparsity_pct must be 50 and scope layer, not 80"):
         applied(pattern="n_m", sparsity_pct=80)
 
 

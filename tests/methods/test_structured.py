@@ -137,11 +137,18 @@ def test_a_flattened_output_keeps_its_channels() -> None:
     assert rebuilt(network, kept).nodes[at["outer"]].weights.shape == (3, 3, 2, 4)
 
 
+@pytest.mark.slow
 def test_macs_and_bytes_shrink_in_what_is_exported() -> None:
     job = tiny_job(residual)
     whole = FAMILIES["prune"].apply(
         tiny_job(residual),
-        {"pattern": "n_m", "sparsity_pct": 50, "weight_bits": 8, "activation_bits": 8},
+        {
+            "pattern": "n_m",
+            "scope": "layer",
+            "sparsity_pct": 50,
+            "weight_bits": 8,
+            "activation_bits": 8,
+        },
     )
     found = FAMILIES["prune_filters"].apply(job, SETTINGS)
     assert found.graph is not None

@@ -1,4 +1,7 @@
-"""DoReFa: weights squeezed by tanh onto a grid without zero; activations clipped where calibrated."""
+"""DoReFa: weights squeezed by tanh onto a grid without zero.
+
+Activations are clipped where they were calibrated.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def learns_nothing(_matrix: Floats, _bits: int, _per_channel: bool) -> Mapping[s
 
 def narrow_high(bits: int) -> int:
     """The largest code of a symmetric range, of which the least is its negative."""
-    return 2 ** (bits - 1) - 1
+    return int(2 ** (bits - 1) - 1)
 
 
 def largest_in_channel(matrix: Any, per_channel: bool) -> Any:

@@ -9,9 +9,9 @@ import numpy as np
 
 from qnnlab import backend
 from qnnlab.methods.estimators.estimator import SMALLEST, Estimator, Variables, narrow_high
-from qnnlab.methods.network.straight_through import rounded, weight_limits
 from qnnlab.methods.network.nodes import Floats
 from qnnlab.methods.network.quantized import Range
+from qnnlab.methods.network.straight_through import rounded, weight_limits
 
 
 def start_weights(matrix: Floats, bits: int, per_channel: bool) -> Mapping[str, Floats]:

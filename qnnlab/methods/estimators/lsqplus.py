@@ -10,9 +10,9 @@ import numpy as np
 from qnnlab import backend
 from qnnlab.methods.estimators import lsq
 from qnnlab.methods.estimators.estimator import SMALLEST, Estimator, Variables
-from qnnlab.methods.network.straight_through import code_limits, passed
 from qnnlab.methods.network.nodes import Floats
 from qnnlab.methods.network.quantized import Range
+from qnnlab.methods.network.straight_through import code_limits, passed
 
 
 def start_weights(matrix: Floats, bits: int, per_channel: bool) -> Mapping[str, Floats]:
@@ -26,7 +26,10 @@ def start_weights(matrix: Floats, bits: int, per_channel: bool) -> Mapping[str, 
 def start_activations(calibrated: Range) -> Mapping[str, Floats]:
     """Scale, and offset: the real number of the least code over the scale."""
     low, _ = code_limits(calibrated.bits)
-    return {**lsq.start_activations(calibrated), "offset": np.float32(low - calibrated.zero_point)}
+    return {
+        **lsq.start_activations(calibrated),
+        "offset": np.array(low - calibrated.zero_point, np.float32),
+    }
 
 
 def activations(calibrated: Range, learned: Variables) -> tuple[Any, Any]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from qnnlab import backend
 from qnnlab.methods.estimators.estimator import SMALLEST, Estimator, Variables
-from qnnlab.methods.network.straight_through import passed
 from qnnlab.methods.network.nodes import Floats
+from qnnlab.methods.network.straight_through import passed
 
 _THRESHOLD = 0.05  # of max|w|, equation 9 of the paper
 _STEPS = 127  # the sizes are whole numbers of int8

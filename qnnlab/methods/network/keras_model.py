@@ -59,7 +59,9 @@ def _layer_class() -> Any:
     keras = backend.keras()
 
     # Keras has no type information, so its class is Any to the checker.
-    class NodeLayer(keras.layers.Layer):  # type: ignore[misc]
+    base: Any = keras.layers.Layer
+
+    class NodeLayer(base):  # type: ignore[misc]
         """What one node does: its sums, batch norm, ReLU, then the quantization of its output."""
 
         def __init__(

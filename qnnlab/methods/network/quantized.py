@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,9 @@ _INT8_HIGH = 127
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A kernel in integers: `codes` (kernel's shape), float32 `scale` of one entry a channel, or one.
+    """A kernel in integers: `codes` of the kernel's shape, `codebook` as in `Weights`.
 
-    `codebook` as in `Weights`.
+    `scale` is float32, one entry or one a channel.
     """
 
     codes: NDArray[np.int8] | NDArray[np.uint8]
@@ -131,7 +132,7 @@ def _op(quantized: QuantizedNetwork, index: int, activations: list[Activation]) 
     )
 
 
-def _tflite_layout(node: Node, codes: NDArray[np.generic]) -> NDArray[np.generic]:
+def _tflite_layout(node: Node, codes: NDArray[Any]) -> NDArray[Any]:
     """Keras's layout to TFLite's: (out, height, width, in), (1, height, width, out), (out, in)."""
     if node.kind == "conv":
         return np.ascontiguousarray(codes.transpose(3, 0, 1, 2))

@@ -25,7 +25,7 @@ def rounded(values: Any, low: float, high: float) -> Any:
     """
     tf = backend.tensorflow()
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def through(v: Any) -> Any:
         inside = tf.cast((v >= low) & (v <= high), v.dtype)
         return tf.clip_by_value(tf.round(v), low, high), lambda upstream: upstream * inside
@@ -51,7 +51,7 @@ def fake_quantized(
     """
     tf = backend.tensorflow()
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def through(x: Any, s: Any, least: Any, most: Any) -> Any:
         v = x / s
         codes = tf.clip_by_value(tf.round(v), least, most)

@@ -141,7 +141,7 @@ def exported(network: Network, model: Any, weights: Any, activations: Any) -> Qu
 
 
 def _folded(kernel: Kernel, bias: Floats, norm: BatchNorm) -> tuple[Kernel, Floats]:
-    """Codes as they are; a channel that its batch norm makes constant gets a scale that is not 0."""
+    """Codes as they are; a channel that its batch norm makes constant keeps a scale over 0."""
     factor = norm.multiplier
     scale = kernel.scale * np.maximum(factor, _FLAT)
     folded = Kernel(kernel.codes, kernel.bits, scale.astype(np.float32), kernel.codebook)

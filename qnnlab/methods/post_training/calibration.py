@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from qnnlab.methods.network.straight_through import weight_limits
 from qnnlab.methods.network.keras_model import outputs_of_nodes
 from qnnlab.methods.network.nodes import Floats, Network, as_matrix
 from qnnlab.methods.network.quantized import Range
+from qnnlab.methods.network.straight_through import weight_limits
 from qnnlab.methods.post_training.plan import Plan
 from qnnlab.numerics.affine import CodeRange
 from qnnlab.numerics.observers import observe

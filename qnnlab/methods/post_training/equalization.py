@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def pairs(network: Network) -> list[tuple[int, int]]:
 
 def _inputs(node: Node) -> int:
     """Input channels of a node with a kernel."""
-    return node.weights.shape[-2]
+    return int(node.weights.shape[-2])
 
 
 def _by_input(node: Node) -> NDArray[np.float32]:
@@ -65,10 +66,10 @@ def _equalize(network: Network, first: int, second: int) -> tuple[Network, Float
     r1 = np.abs(as_matrix(one.weights, one.channels)).max(axis=0)
     r2 = _by_input(two)
     live = (r1 > 0) & (r2 > 0)
-    factor = np.where(live, np.sqrt(np.where(live, r1, 1) / np.where(live, r2, 1)), 1.0)
-    factor = factor.astype(np.float32)
-    kernel = (as_matrix(one.weights, one.channels) / factor).reshape(one.weights.shape)
-    bias = None if one.bias is None else one.bias / factor
+    ratio = np.where(live, r1, 1) / np.where(live, r2, 1)
+    factor: Floats = np.asarray(np.sqrt(ratio), np.float32)
+    kernel: Any = (as_matrix(one.weights, one.channels) / factor).reshape(one.weights.shape)
+    bias: Floats | None = None if one.bias is None else one.bias / factor
     changed = {
         first: replace(one, kernel=kernel, bias=bias),
         second: replace(two, kernel=two.weights * factor[:, np.newaxis]),

@@ -13,13 +13,12 @@ from qnnlab import backend
 from qnnlab.methods.network.keras_model import Fixed, activated, compute
 from qnnlab.methods.network.nodes import Floats, Network, Node, as_matrix
 from qnnlab.methods.network.quantized import Kernel, QuantizedNetwork, Range
-from qnnlab.methods.network.straight_through import weight_limits
 from qnnlab.methods.post_training.blocks import Block, residual_blocks, single_layers
 from qnnlab.methods.post_training.calibration import calibrate, weight_scale
 from qnnlab.methods.post_training.equalization import equalized
 from qnnlab.methods.post_training.gptq import compensated_codes
 from qnnlab.methods.post_training.plan import Plan, plan_bits
-from qnnlab.methods.post_training.reconstruction import Grid, reconstructed_codes
+from qnnlab.methods.post_training.reconstruction import Grid, Part, reconstructed_codes
 from qnnlab.numerics.rounding import round_codes
 from qnnlab.steps import tell
 
@@ -99,16 +98,15 @@ class _Walk:
         if not grids:
             return
         read = {at for index in block for at in self.network.nodes[index].inputs} - set(block)
-        codes = reconstructed_codes(
+        part = Part(
             self.network,
             block,
             grids,
             {at: self.quantized[at] for at in sorted(read)},
             self.exact[block[-1]],
             self.ranges,
-            self.steps,
-            self.seed,
         )
+        codes = reconstructed_codes(part, self.steps, self.seed)
         for index, found in codes.items():
             self.kernels[index] = self._kernel(index, found)
 
@@ -122,10 +120,9 @@ class _Walk:
             if index not in self.kernels:
                 self.kernels[index] = self._kernel(index, self._rounded(index))
             bias = np.zeros(node.channels, np.float32) if node.bias is None else node.bias
-            self.biases[index] = bias
             real = self.kernels[index].real(node.channels)
-            node = replace(node, kernel=real, bias=self._corrected(index, real, bias))
-            self.biases[index] = node.bias
+            self.biases[index] = self._corrected(index, real, bias)
+            node = replace(node, kernel=real, bias=self.biases[index])
         self.quantized[index] = self._on_grid(index, _output(node, self.quantized))
 
     def _rounded(self, index: int) -> NDArray[np.int8]:
@@ -190,7 +187,7 @@ class _Walk:
                 self.quantized.pop(index)
 
 
-def _sums(node: Node, inputs: Floats, kernel: Floats) -> Floats:
+def _sums(node: Node, inputs: Floats, kernel: Floats | None) -> Floats:
     parts = [
         compute(node, inputs[at : at + _CHUNK], kernel).numpy()
         for at in range(0, len(inputs), _CHUNK)
@@ -201,17 +198,14 @@ def _sums(node: Node, inputs: Floats, kernel: Floats) -> Floats:
 def _output(node: Node, known: Mapping[int, Floats]) -> Floats:
     """The output of a float node."""
     fed = [known[at] for at in node.inputs]
-    if node.kind == "add":
-        sums = fed[0] + fed[1]
-    else:
-        sums = _sums(node, fed[0], node.kernel)
+    sums = fed[0] + fed[1] if node.kind == "add" else _sums(node, fed[0], node.kernel)
     values = sums if node.bias is None else sums + node.bias
     output: Floats = np.asarray(activated(node, values))
     return output
 
 
 def second_moments(node: Node, inputs: Floats) -> NDArray[np.float64]:
-    """XᵀX of what each output sums over: (1, sums over, sums over), or one a channel (depthwise)."""
+    """XᵀX of what outputs sum over: (1, sums over, sums over), one a channel for depthwise."""
     tf = backend.tensorflow()
     size = node.weights.size // node.channels
     channels = inputs.shape[-1]

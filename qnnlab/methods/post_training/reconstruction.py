@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,51 +32,64 @@ class Grid:
     high: float
 
 
-def reconstructed_codes(
-    network: Network,
-    block: Block,
-    grids: Mapping[int, Grid],
-    inputs: Mapping[int, Floats],
-    target: Floats,
-    ranges: Mapping[int, Range],
-    steps: int,
-    seed: int,
-) -> dict[int, NDArray[np.int8]]:
-    """Codes of the block's kernels that bring its output nearest to `target`, in squared error.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A block to reconstruct.
 
-    `inputs` are the quantized outputs of nodes that the block reads; `ranges` fake-quantize
-    inside it. AdaRound (Nagel et al. 2020, arXiv:2004.10568) for a block of one layer, BRECQ
-    (Li et al. 2021, arXiv:2102.05426) for more, without its Fisher weights.
+    `inputs` are the quantized outputs of the nodes that it reads, `target` what its last node
+    should give; `grids` has its kernels, `ranges` fake-quantize inside it.
+    """
+
+    network: Network
+    block: Block
+    grids: Mapping[int, Grid]
+    inputs: Mapping[int, Floats]
+    target: Floats
+    ranges: Mapping[int, Range]
+
+
+def reconstructed_codes(part: Part, steps: int, seed: int) -> dict[int, NDArray[np.int8]]:
+    """Codes of the block's kernels that bring its output nearest to the target, in squared error.
+
+    AdaRound (Nagel et al. 2020, arXiv:2004.10568) for a block of one layer, BRECQ (Li et al. 2021,
+    arXiv:2102.05426) for more, without its Fisher weights.
     """
     tf = backend.tensorflow()
-    soft = {index: _SoftRounding(network, index, grid) for index, grid in grids.items()}
+    soft = {index: _SoftRounding(part.network, index, grid) for index, grid in part.grids.items()}
+    step = _step(part, soft)
+    rng = np.random.default_rng(seed)
+    count = len(part.target)
+    for number in range(steps):
+        chosen = rng.choice(count, min(_BATCH, count), replace=False)
+        done = max(0.0, (number / steps - _WARM_UP) / (1 - _WARM_UP))
+        step(
+            [tf.constant(values[chosen]) for values in part.inputs.values()],
+            tf.constant(part.target[chosen]),
+            tf.constant(_BETA[1] + (_BETA[0] - _BETA[1]) * (1 - done), tf.float32),
+            tf.constant(float(number >= _WARM_UP * steps)),
+        )
+    return {index: rounding.codes() for index, rounding in soft.items()}
+
+
+def _step(part: Part, soft: Mapping[int, _SoftRounding]) -> Callable[..., None]:
+    """One step of Adam on a batch: inputs, target, sharpness, whether to regularize."""
+    tf = backend.tensorflow()
     optimizer = backend.keras().optimizers.Adam(_LEARNING_RATE)
     variables = [rounding.variable for rounding in soft.values()]
     optimizer.build(variables)
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def step(fed: list[Any], wanted: Any, beta: Any, regularized: Any) -> None:
         with tf.GradientTape() as tape:
             kernels = {index: rounding.kernel() for index, rounding in soft.items()}
-            found = _forward(network, block, dict(zip(inputs, fed, strict=True)), kernels, ranges)
+            found = _forward(part, dict(zip(part.inputs, fed, strict=True)), kernels)
             difference = tf.reshape(found - wanted, (tf.shape(wanted)[0], -1, wanted.shape[-1]))
             error = tf.reduce_mean(tf.reduce_sum(difference**2, axis=-1))
             undecided = tf.add_n([rounding.undecided(beta) for rounding in soft.values()])
             loss = error + regularized * _REGULARIZATION * undecided
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
-    rng = np.random.default_rng(seed)
-    for number in range(steps):
-        chosen = rng.choice(len(target), min(_BATCH, len(target)), replace=False)
-        done = max(0.0, (number / steps - _WARM_UP) / (1 - _WARM_UP))
-        beta = _BETA[1] + (_BETA[0] - _BETA[1]) * (1 - done)
-        step(
-            [tf.constant(values[chosen]) for values in inputs.values()],
-            tf.constant(target[chosen]),
-            tf.constant(beta, tf.float32),
-            tf.constant(float(number >= _WARM_UP * steps)),
-        )
-    return {index: rounding.codes() for index, rounding in soft.items()}
+    return step  # type: ignore[no-any-return]
 
 
 class _SoftRounding:
@@ -112,25 +125,20 @@ class _SoftRounding:
         """The codes decided for."""
         up = (self.share().numpy() >= 0.5).astype(np.float32)
         codes = np.clip(self.floor + up, self.grid.low, self.grid.high)
-        return codes.reshape(self.shape).astype(np.int8)
+        decided: NDArray[np.int8] = codes.reshape(self.shape).astype(np.int8)
+        return decided
 
 
-def _forward(
-    network: Network,
-    block: Block,
-    known: dict[int, Any],
-    kernels: Mapping[int, Any],
-    ranges: Mapping[int, Range],
-) -> Any:
+def _forward(part: Part, known: dict[int, Any], kernels: Mapping[int, Any]) -> Any:
     """The output of a block's last node; inner activations are quantized, the last one is not."""
-    for index in block:
-        node = network.nodes[index]
+    for index in part.block:
+        node = part.network.nodes[index]
         fed = [known[at] for at in node.inputs]
         kernel = kernels.get(index, node.kernel)
         sums = compute(node, fed[0] if len(fed) == 1 else fed, kernel)
         y = activated(node, sums if node.bias is None else sums + node.bias)
-        owner = network.scale_owner(index)
-        if index != block[-1] and owner in ranges and node.kind not in ("max_pool", "reshape"):
-            y = Fixed(ranges[owner]).fake(y)
+        settled = part.ranges[part.network.scale_owner(index)]
+        if index != part.block[-1] and node.kind not in ("max_pool", "reshape"):
+            y = Fixed(settled).fake(y)
         known[index] = y
-    return known[block[-1]]
+    return known[part.block[-1]]
