@@ -20,9 +20,9 @@
 # |---|---|---|---|
 # | XNOR-Net weights | −1, 1 | mean magnitude | arXiv:1603.05279 |
 # | TWN | −1, 0, 1; zero below 0.7 of the mean magnitude | mean of the rest | arXiv:1605.04711 |
-# | TTQ | as TWN, two levels that are learned | learned, one for each sign | arXiv:1612.01064 |
+# | TTQ | −n, 0, p; zero below 0.05 of the largest | learned, one for each sign | arXiv:1612.01064 |
 # | BitNet b1.58 | −1, 0, 1 by rounding | mean magnitude | arXiv:2402.17764 |
-# | LSQ | −2 to 1 | learned | arXiv:1902.08153 |
+# | LSQ | −1, 0, 1 | learned | arXiv:1902.08153 |
 
 # %% tags=["parameters"]
 task = "ecg"

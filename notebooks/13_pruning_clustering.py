@@ -101,6 +101,7 @@ method_table(
         Column(RUNTIME, "in flash", "kB", divisor=KB),
     ],
     "Bytes of the weights by storage form, mean over the seeds (1 kB is 1,024 B).",
+    score=False,
 )
 
 # %% [markdown]

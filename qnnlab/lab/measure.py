@@ -21,6 +21,7 @@ from qnnlab.graph.integer.model import IntegerGraph
 from qnnlab.graph.model import Graph
 from qnnlab.graph.runtimes import RUNTIMES, RuntimeRun, run_model
 from qnnlab.graph.tflite import parse_tflite
+from qnnlab.lab.stored import stored_values
 from qnnlab.methods import Compressed
 from qnnlab.numerics.affine import Affine, CodeRange, dequantize, quantize
 from qnnlab.numerics.agreement import agreement
@@ -31,9 +32,9 @@ from qnnlab.values import Value
 # The integer executor of `qnnlab.graph.integer`, which rounds as TFLM does.
 INTEGER = "integer"
 FAKE_QUANT = "fake_quant"
-# A model's score is that on the first of these that runs it: every .tflite file runs on LiteRT,
-# what the format can't carry on our executor alone.
-HEADLINES = ("litert_reference", INTEGER)
+# A model's score is that on the first of these that runs it: nearly every .tflite file runs on
+# LiteRT's reference kernels, what the format can't carry on our executor alone.
+HEADLINES = ("litert_reference", INTEGER, "litert_xnnpack", "tflm")
 _NO_TFLITE = "no .tflite type has activations of so many bits"
 
 Outcome = RuntimeRun | str  # a run, or the reason why there is none
@@ -200,9 +201,11 @@ def measure(compressed: Compressed, task: Task, test: Split) -> tuple[Value, ...
         for runtime, run in runs.items():
             answers[runtime] = run if isinstance(run, str) else _answers(graph, run)
         values += [*cost_values(compressed.tflite, graph_costs(graph)), arena_value(runs["tflm"])]
+        values += [] if compressed.graph is not None else stored_values(graph)
     if compressed.graph is not None:
         answers[INTEGER] = _integer_answers(compressed.graph, test.x)
         values += _graph_values(compressed.graph, whole=compressed.tflite is None)
+        values += stored_values(compressed.graph)
     if compressed.simulate is not None:
         real = compressed.simulate(test.x)
         answers[FAKE_QUANT] = Answers("in TensorFlow", real, real)

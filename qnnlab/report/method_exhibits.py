@@ -15,7 +15,6 @@ from qnnlab.lab.study import metric_of
 from qnnlab.methods import RECIPES
 from qnnlab.report.exhibits import Provenance, Ranked, Table
 from qnnlab.report.formatting import format_number, sentence
-from qnnlab.report.plots import provenance
 from qnnlab.report.tables import BASELINE
 from qnnlab.survey import load_table
 from qnnlab.tasks.metrics import METRIC_TITLES
@@ -123,11 +122,22 @@ def origin_text(records: Sequence[Record]) -> str:
 def score_sources(records: Sequence[Record]) -> list[Provenance]:
     """Where the scores and, with one seed, their intervals are from."""
     metric = metric_of(records)
-    names = {metric: METRIC_TITLES[metric], f"{metric}_low": "intervals"}
-    if len({record.spec.seed for record in records}) > 1:
-        del names[f"{metric}_low"]
+    names: dict[str, str] = {metric: METRIC_TITLES[metric]}
+    if len({record.spec.seed for record in records}) == 1:
+        names[f"{metric}_low"] = "intervals"
     none = [Provenance(METRIC_TITLES[metric], "%", "measured", "no run finished")]
-    return provenance(records, names) or none
+    return sources_of(records, names) or none
+
+
+def sources_of(records: Sequence[Record], names: Mapping[str, str]) -> list[Provenance]:
+    """Every source that the figures called by the keys have, under the names given."""
+    found = {
+        (value.name, value.source): Provenance.of(value, names[value.name])
+        for record in records
+        for value in record.results
+        if value.name in names and value.value is not None
+    }
+    return list(found.values())
 
 
 def bits_table(records: Sequence[Record], lines: Ladders) -> Table:
@@ -189,7 +199,7 @@ def method_table(
     return Table(
         frame,
         caption=caption,
-        provenance=[*(score_sources(records) if score else []), *provenance(records, quantities)],
+        provenance=[*(score_sources(records) if score else []), *sources_of(records, quantities)],
         units={column.header: column.unit for column in columns} | ({title: "%"} if score else {}),
         digits={column.header: column.digits for column in columns},
         reasons=reasons,
@@ -203,7 +213,8 @@ def _mean(records: Sequence[Record], column: Column) -> Any:
         return None
     if isinstance(values[0], str | bool):
         return values[0]
-    return float(np.mean(values)) / column.divisor
+    # What rounds to zero is shown as zero, not as a power of ten.
+    return round(float(np.mean(values)) / column.divisor, column.digits)
 
 
 def _reason(records: Sequence[Record], figure_name: str) -> str:
@@ -264,7 +275,8 @@ def quoted_table(
     """What each line loses against float32 here, beside what publications report of it.
 
     `keys` names by line its `method_key`s in the table of published methods; rows of other
-    widths than the line's, and those without a baseline, are left out.
+    widths than the line's, and those without a baseline, are left out; so is a method of which
+    there are none.
     """
     found, why = scores(records), failures(records)
     known = load_table("method_bench").dropna(subset=["delta"])
@@ -275,21 +287,20 @@ def quoted_table(
             label = f"{line}, {width}"
             here = name in found.index and BASELINE in found.index
             ours = found.at[name, "mean"] - found.at[BASELINE, "mean"] if here else None
-            published = known[known["method_key"].isin(keys.get(line, ()))]
-            published = published["W" + published["bits_w"] + "A" + published["bits_a"] == width]
-            quoted = known.loc[published.index[published]]
+            mine = known["method_key"].isin(list(keys.get(line, ())))
+            quoted = known[mine & ("W" + known["bits_w"] + "A" + known["bits_a"] == width)]
+            if quoted.empty:
+                continue
             labels.append(label)
             rows.append({"here": ours, **_quoted(quoted)})
             reasons[label, "here"] = why.get(name, _NOT_RUN)
     columns = ["here", "published", "rows", "models", "benchmarks"]
     frame = pd.DataFrame(rows, index=pd.Index(labels, name="method"), columns=columns)
-    none = "none of this method and these bits in the table"
-    reasons |= {(label, column): none for label in labels for column in columns[1:]}
     return Table(
         frame,
         caption=(
-            f"Points lost against float32: {origin_text(records)} here; published figures are of "
-            "other networks and data sets, so their order counts and their size does not."
+            f"Points above (+) or below float32: {origin_text(records)} here; published figures "
+            "are of other networks and data sets, so their order counts and their size does not."
         ),
         provenance=[
             Provenance("here", "points", "measured", "difference of the means, the same seeds"),
@@ -303,10 +314,8 @@ def quoted_table(
 
 def _quoted(rows: pd.DataFrame) -> dict[str, Any]:
     """The span of the published differences, of how many rows, on what, and whose."""
-    if rows.empty:
-        return dict.fromkeys(("published", "rows", "models", "benchmarks"))
     low, high = float(rows["delta"].min()), float(rows["delta"].max())
-    ends = [format_number(low, 1), format_number(high, 1)]
+    ends = [format_number(round(end, 1), 1) for end in (low, high)]
     models = dict.fromkeys(f"{row.model} ({row.dataset})" for row in rows.itertuples())
     return {
         "published": Ranked(ends[0] if low == high else f"{ends[0]} to {ends[1]}", low),

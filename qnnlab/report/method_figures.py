@@ -79,7 +79,8 @@ def bits_figure(records: Sequence[Record], lines: Ladders) -> Figure:
         axes.grid(axis="x", visible=False)
         axes.set_xlabel("bits of weights (W) and activations (A)")
         axes.set_ylabel(f"{METRIC_TITLES[metric_of(records)]} (%)")
-        fig.legend(loc="outside lower center", ncols=3)
+        if len(found):
+            fig.legend(loc="outside lower center", ncols=3)
         missing = [name for name in methods_of(lines) if name not in found.index]
         left_out = f" Without a score: {', '.join(missing)}." if missing else ""
         what = sentence(origin_text(records))
@@ -235,12 +236,13 @@ def float_picture(reference: Reference, layer: str) -> Picture:
 
 
 def integer_picture(record: Record, store: RunStore, layer: str) -> Picture:
-    """The integers of `layer` in the run's integer graph; raises as `load_graph`, SpecError."""
-    return Picture(_title(record.spec.method), layer_integers(_graph(record, store), layer))
+    """The integers of `layer` in the run's integer graph, by their greatest common divisor.
 
-
-def _graph(record: Record, store: RunStore) -> IntegerGraph:
-    return load_graph(store.path(record.key, GRAPH))
+    Raises as `load_graph`, and SpecError on a layer without weights.
+    """
+    values = layer_integers(load_graph(store.path(record.key, GRAPH)), layer).astype(np.int64)
+    # Few-bit values stand in the graph times a power of two, for finer sums.
+    return Picture(_title(record.spec.method), values // max(1, int(np.gcd.reduce(values.ravel()))))
 
 
 def layer_integers(graph: IntegerGraph, layer: str) -> NDArray[np.int8]:
@@ -274,7 +276,7 @@ def codes_figure(pictures: Sequence[Picture], layer: str) -> Figure:
             caption=(
                 f"The first weights of layer {layer}, before and after: a row is an output "
                 "channel. Blue is below zero, orange above, white is zero; the integers are "
-                "those that the device multiplies by, one scale a channel beside them."
+                "divided by a factor that all share, which belongs to the scale of a channel."
             ),
             provenance=[
                 Provenance("weights", "", "measured", "trained models and integer graphs here")

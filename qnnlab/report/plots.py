@@ -31,7 +31,8 @@ def provenance(records: Iterable[Record], quantities: dict[str, str]) -> list[Pr
 
 
 def _scatter(axes: Any, summary: pd.DataFrame, cost: str, metric: Metric) -> None:
-    colours, markers = colour_map(RECIPES), marker_map(RECIPES)
+    known = dict.fromkeys([*RECIPES, *map(str, summary.index)])
+    colours, markers = colour_map(known), marker_map(known)
     front = pareto_front(summary, cost, metric)
     x, y = front[cost] / KB, front[metric]
     axes.step(x, y, where="post", color="#999999", linewidth=1, zorder=1, label="Pareto front")

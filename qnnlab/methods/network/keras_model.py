@@ -88,6 +88,8 @@ def _layer_class() -> Any:
                 self.activation_quantizer.start(self)
             super().build(_)
 
+        # AutoGraph has nothing to convert here, and prints what it can't.
+        @backend.tensorflow().autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
         def call(self, inputs: Any, training: bool | None = None) -> Any:
             """The node's output."""
             node = self.node

@@ -14,7 +14,7 @@
     .bit-explorer .state { margin: 0; font-variant-numeric: tabular-nums; min-height: 3.2em; }
     @media print { .bit-explorer .controls { display: none; } }`;
   const blue = "#3b94d1", orange = "#D55E00", grey = "#8a8f98";
-  const left = 58, wide = 440, right = 560, narrow = 145;
+  const left = 72, wide = 426, right = 560, narrow = 145;
   const escape = (text) => {
     const box = document.createElement("span");
     box.textContent = text;
