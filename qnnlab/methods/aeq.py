@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,8 @@ def apply(job: Job, settings: Mapping[str, Any]) -> Compressed:
     except ModuleNotFoundError as error:
         raise MissingExtra(f"{error.name} is not installed; pip install qnnlab[train]") from None
     content = bytearray(to_tflite(job.model))
-    with backend.quiet_stderr():
+    with warnings.catch_warnings(), backend.quiet_stderr():
+        warnings.simplefilter("ignore")
         tool = quantizer.Quantizer(content, getattr(recipe, settings["recipe"])())
         if settings["int4_convolutions"]:
             _narrow(tool)

@@ -74,5 +74,5 @@ def test_a_wrong_row_is_named(rows: list[Any], words: str) -> None:
 
 
 def test_unknown_method_names_the_nearest() -> None:
-    with pytest.raises(SpecError, match="ptq_w8a8_pc_minmax"):
-        _ = RECIPES["ptq_w8a8_pc_minmx"]
+    with pytest.raises(SpecError, match="ptq_w8_dynamic"):
+        _ = RECIPES["ptq_w8_dynamik"]
