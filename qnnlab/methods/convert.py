@@ -17,17 +17,21 @@ def to_tflite(
     activations: str = "float32",
     quantize_weights: bool = False,
     per_channel: bool = True,
+    float16: bool = False,
     calibration: NDArray[np.float32] | None = None,
 ) -> bytes:
     """Convert a tf_keras `model` to a .tflite file.
 
-    `activations` is float32, int8 or int16 and is also the type of input and output. `calibration`
-    (samples, *input_shape) gives the activation ranges (min-max) of a model that has none.
+    `float16` stores the weights as halves. `activations` is float32, int8 or int16 and is also the
+    type of input and output. `calibration` (samples, *input_shape) gives the activation ranges
+    (min-max) of a model that has none.
     """
     tf = backend.tensorflow()
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if quantize_weights:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if float16:
+        converter.target_spec.supported_types = [tf.float16]
     if not per_channel:
         converter._experimental_disable_per_channel = True
     if activations != "float32":

@@ -17,6 +17,7 @@ def apply(job: Job, settings: Mapping[str, Any]) -> Compressed:
             job.model,
             activations=settings["activations"],
             quantize_weights=True,
+            float16=settings["weights"] == "float16",
             per_channel=settings["granularity"] == "per_channel",
             calibration=job.data.x_calibration if integer else None,
         )
@@ -26,7 +27,7 @@ def apply(job: Job, settings: Mapping[str, Any]) -> Compressed:
 FAMILY = Family(
     "tflite_ptq",
     {
-        "weights": ("int8",),
+        "weights": ("int8", "float16"),
         "activations": ("float32", "int8", "int16"),
         "granularity": ("per_channel", "per_tensor"),
     },
