@@ -29,24 +29,34 @@ def test_every_method_gives_a_complete_record(
     for value in record.results:
         assert value.source
         assert value.value is not None or value.reason
-    model = smoke_store.path(record.key, "model.tflite").read_bytes()
+    artifacts = record.provenance["artifacts"]
+    file = "model.tflite" if "model.tflite" in artifacts else "model.qnn"
+    model = smoke_store.path(record.key, file).read_bytes()
     assert record["file_bytes"].value == len(model)
-    digest = record.provenance["artifacts"]["model.tflite"]
-    assert hashlib.sha256(model).hexdigest() == digest
-    assert 0 < record["gzip_bytes"].value < len(model)
-    assert record["macs"].value == 272_864
+    assert hashlib.sha256(model).hexdigest() == artifacts[file]
+    assert 0 < record["gzip_bytes"].value < 1.01 * len(model)  # packed codes hardly compress
+    smaller = RECIPES[method].family == "prune_filters"
+    assert (record["macs"].value == 272_864) != smaller
 
 
-def test_only_tflm_refuses_only_the_hybrid_model(smoke_study: Sweep) -> None:
-    absent = {
-        (record.spec.method, value.name): str(value.reason)
-        for record in smoke_study.records
-        for value in record.results
-        if value.value is None
-    }
-    assert {method for method, _ in absent} == {"ptq_w8_dynamic"}
-    assert all("Hybrid models are not supported" in reason for reason in absent.values())
-    assert ("ptq_w8_dynamic", "arena_bytes") in absent
+def test_figures_are_absent_for_known_reasons_alone(smoke_study: Sweep) -> None:
+    """LiteRT runs every file; TFLM refuses hybrid models, halves and some int4."""
+    for record in smoke_study.records:
+        absent = {value.name: str(value.reason) for value in record.results if value.value is None}
+        if "model.tflite" not in record.provenance["artifacts"]:
+            assert absent["arena_bytes"] == "no .tflite type has activations of so many bits"
+            assert record["accuracy"].value == record["accuracy_integer"].value
+        elif absent:
+            method = record.spec.method
+            assert method in {
+                "ptq_w8_dynamic",
+                "ptq_float16",
+                "ptq_aeq_w4_only",
+                "ptq_aeq_w4a8",
+                "qat_tfmot_nbit_w4a8",
+            }, (method, absent)
+    refused = _record(smoke_study, "ptq_w8_dynamic")["arena_bytes"]
+    assert "Hybrid models are not supported" in str(refused.reason)
 
 
 def test_int8_weights_take_a_quarter_of_float32_ones(smoke_study: Sweep) -> None:
