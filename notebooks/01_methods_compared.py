@@ -36,6 +36,7 @@ profile = "quick"
 from IPython.display import display
 
 from qnnlab.lab import sweep
+from qnnlab.lab.comparison import BASELINE
 from qnnlab.lab.study import study_specs, summarise
 from qnnlab.report import plots, tables
 from qnnlab.tasks import load_task
@@ -103,7 +104,7 @@ tables.figures_table(summary, records)
 # of one a channel: a smaller file, and more error where channels differ in range.
 
 # %%
-if tables.BASELINE in summary.index and len(summary) > 1:
+if BASELINE in summary.index and len(summary) > 1:
     display(tables.baseline_table(summary, records))
 else:
     print("The float32 baseline is not among the methods; nothing to compare with.")

@@ -10,6 +10,7 @@ import click
 
 import qnnlab
 from qnnlab.cli.claims import claims
+from qnnlab.cli.compare import compare
 from qnnlab.cli.console import examples
 from qnnlab.cli.data import data
 from qnnlab.cli.survey import survey
@@ -174,6 +175,7 @@ def notebooks_sync(folder: Path) -> None:
 
 
 cli.add_command(claims)
+cli.add_command(compare)
 cli.add_command(data)
 cli.add_command(survey)
 cli.add_command(tasks)

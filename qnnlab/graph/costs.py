@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qnnlab.errors import ModelFormatError
 from qnnlab.graph.model import Graph, Operator, Tensor
+from qnnlab.graph.parameters import (
+    bias_of,
+    dequantized_constants,
+    stored_once,
+    weight_of,
+    zero_codes,
+)
 
 
 @dataclass(frozen=True)
@@ -67,13 +73,13 @@ class GraphCosts:
 
 def graph_costs(graph: Graph) -> GraphCosts:
     """Costs of a graph as `parse_tflite` returns it."""
-    sources = _dequantized(graph)
+    sources = dequantized_constants(graph)
     costs: list[OperatorCost] = []
     weights: dict[int, Tensor] = {}
     biases: dict[int, Tensor] = {}
     for operator in graph.operators:
-        weight = _parameter(graph, operator, _WEIGHT_POSITION, sources)
-        bias = _parameter(graph, operator, _BIAS_POSITION, sources)
+        weight = weight_of(graph, operator, sources)
+        bias = bias_of(graph, operator, sources)
         if weight:
             weights[weight.index] = weight
         if bias:
@@ -85,6 +91,7 @@ def graph_costs(graph: Graph) -> GraphCosts:
         if cost.macs:
             by_kind[cost.name] += cost.macs
     activations = [t.n_bytes for t in graph.tensors if not t.is_constant]
+    constants = stored_once(t for t in graph.tensors if t.is_constant)
     return GraphCosts(
         operators=tuple(costs),
         operator_counts=dict(Counter(cost.name for cost in costs)),
@@ -94,8 +101,8 @@ def graph_costs(graph: Graph) -> GraphCosts:
         weight_params=sum(t.n_elements for t in weights.values()),
         weight_bytes=sum(t.n_bytes for t in weights.values()),
         bias_bytes=sum(t.n_bytes for t in biases.values()),
-        constant_bytes=sum(t.n_bytes for t in _stored(t for t in graph.tensors if t.is_constant)),
-        weight_zero_fraction=_zero_fraction(_stored(weights.values())),
+        constant_bytes=sum(t.n_bytes for t in constants),
+        weight_zero_fraction=_zero_fraction(stored_once(weights.values())),
         largest_activation_bytes=max(activations, default=0),
         peak_live_bytes=_peak_live_bytes(graph),
     )
@@ -195,51 +202,12 @@ _UNCOUNTED = frozenset(
     }
 )
 
-_WEIGHT_POSITION = dict.fromkeys(_MACS, 1)
-_BIAS_POSITION = {
-    "CONV_2D": 2,
-    "DEPTHWISE_CONV_2D": 2,
-    "CONV_3D": 2,
-    "TRANSPOSE_CONV": 3,
-    "CONV_3D_TRANSPOSE": 3,
-    "FULLY_CONNECTED": 2,
-}
-
 
 def _macs(graph: Graph, operator: Operator) -> int | None:
     if operator.name in _UNCOUNTED:
         return None
     count = _MACS.get(operator.name)
     return count(graph, operator) if count else 0
-
-
-def _dequantized(graph: Graph) -> dict[int, Tensor]:
-    """Constants by the tensor that a DEQUANTIZE makes of them, as in files of float16 weights."""
-    return {
-        operator.outputs[0]: graph.tensors[operator.inputs[0]]
-        for operator in graph.operators
-        if operator.name == "DEQUANTIZE" and graph.tensors[operator.inputs[0]].is_constant
-    }
-
-
-def _parameter(
-    graph: Graph, operator: Operator, positions: Mapping[str, int], sources: Mapping[int, Tensor]
-) -> Tensor | None:
-    """The constant at the operator's weight or bias position, None for an activation."""
-    position = positions.get(operator.name)
-    tensor = None if position is None else graph.operand(operator, position)
-    if tensor is None:
-        return None
-    tensor = sources.get(tensor.index, tensor)
-    return tensor if tensor.is_constant else None
-
-
-def _stored(constants: Iterable[Tensor]) -> list[Tensor]:
-    """One tensor for each buffer, so that no file can make its bytes count more than once.
-
-    The reader gives tensors that share a buffer one and the same view of it.
-    """
-    return list({id(tensor.data): tensor for tensor in constants}.values())
 
 
 def _zero_fraction(weights: list[Tensor]) -> float | None:
@@ -251,20 +219,8 @@ def _zero_fraction(weights: list[Tensor]) -> float | None:
             # No numerical values: a type that no interpreter here computes with.
             return None
         total += values.size
-        zeros += int(np.count_nonzero(values == _zero_codes(tensor)))
+        zeros += int(np.count_nonzero(values == zero_codes(tensor)))
     return zeros / total if total else None
-
-
-def _zero_codes(tensor: Tensor) -> NDArray[np.int64]:
-    """The code of real 0, of a shape that broadcasts against the tensor's values."""
-    quantization = tensor.quantization
-    if quantization is None or tensor.dtype.startswith(("float", "bfloat")):
-        return np.zeros((), np.int64)
-    if not quantization.per_channel:
-        return quantization.zero_point.reshape(())
-    shape = [1] * len(tensor.shape)
-    shape[quantization.axis] = -1
-    return quantization.zero_point.reshape(shape)
 
 
 def _peak_live_bytes(graph: Graph) -> int:

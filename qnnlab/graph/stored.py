@@ -16,9 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnlab.graph.costs import _WEIGHT_POSITION, _dequantized, _parameter, _stored, _zero_codes
 from qnnlab.graph.integer.model import IntegerGraph, Op
 from qnnlab.graph.model import Graph, Tensor
+from qnnlab.graph.parameters import (
+    dequantized_constants,
+    stored_once,
+    weight_of,
+    zero_codes,
+)
 from qnnlab.graph.schema import TYPE_BITS
 
 _GROUP, _KEPT = 4, 2  # of 2:4 sparsity
@@ -81,13 +86,13 @@ def weights_of(graph: Graph | IntegerGraph) -> list[StoredWeights]:
     """The tensors of weights; one that several operators share comes once."""
     if isinstance(graph, IntegerGraph):
         return [_of_op(op) for op in graph.ops if op.weights is not None]
-    sources = _dequantized(graph)
+    sources = dequantized_constants(graph)
     found = {}
     for operator in graph.operators:
-        tensor = _parameter(graph, operator, _WEIGHT_POSITION, sources)
+        tensor = weight_of(graph, operator, sources)
         if tensor is not None and tensor.n_elements:
             found[tensor.index] = (tensor, operator.name != "DEPTHWISE_CONV_2D")
-    once = {id(tensor) for tensor in _stored(tensor for tensor, _ in found.values())}
+    once = {id(tensor) for tensor in stored_once(tensor for tensor, _ in found.values())}
     return [_of_tensor(*pair) for pair in found.values() if id(pair[0]) in once]
 
 
@@ -104,8 +109,13 @@ def _of_op(op: Op) -> StoredWeights:
 
 
 def _of_tensor(tensor: Tensor, input_last: bool) -> StoredWeights:
-    bits, zero = TYPE_BITS.get(tensor.dtype, 8), _zero_codes(tensor)
+    bits, zero = TYPE_BITS.get(tensor.dtype, 8), zero_codes(tensor)
     return StoredWeights(tensor.values(), bits, tensor.n_bytes, zero, input_last=input_last)
+
+
+def float_bytes(weights: Sequence[StoredWeights]) -> int:
+    """Bytes of the tensors that are stored as floats, as where a converter left a layer alone."""
+    return sum(tensor.dense_bytes for tensor in weights if tensor.values.dtype.kind == "f")
 
 
 def dense_content(weights: Sequence[StoredWeights]) -> bytes:

@@ -139,14 +139,11 @@ def _float_figures(kernels: list[Any]) -> tuple[Value, ...]:
 def _code_figures(tflite: bytes) -> tuple[Value, ...]:
     """Zeros and distinct codes of the file, without depthwise kernels."""
     weights = [held for held in weights_of(parse_tflite(tflite)) if held.input_last]
-    floats = sum(held.dense_bytes for held in weights if held.values.dtype.kind == "f")
     present = sum(int(np.count_nonzero(held.present)) for held in weights)
     share = 100 * (1 - present / sum(held.values.size for held in weights))
     where = "convolutions and dense layers of the .tflite file"
     return (
         Value("zeros_after_pct", share, "%", "measured", where),
-        # tfmot folds no batch norm behind a dense layer, which then stays float in the file.
-        Value("float_weight_bytes", floats, "B", "measured", f"float weights in {where}"),
         Value(
             "most_codes_a_layer",
             max(len(np.unique(held.values)) for held in weights),

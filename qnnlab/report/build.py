@@ -21,6 +21,7 @@ from qnnlab.errors import DataError, ReportError
 from qnnlab.files import read_data, remove_orphans, replacing_folder, resource
 from qnnlab.lab import Record, RunStore, Sweep, sweep, values_frame
 from qnnlab.lab.claims import scorecard
+from qnnlab.lab.comparison import BASELINE
 from qnnlab.lab.difficulty import difficulty_specs
 from qnnlab.lab.provenance import code_sha256, library_versions, machine
 from qnnlab.lab.study import REPEATS, metric_of, study_specs, summarise
@@ -29,7 +30,6 @@ from qnnlab.report.notebooks import notebook_title, parameter_names
 from qnnlab.report.pdf import build_pdf
 from qnnlab.report.scorecard import claims_summary
 from qnnlab.report.site import ExecutedNotebook, FailedRun, IndexContext, KeyFigure, build_site
-from qnnlab.report.tables import BASELINE
 from qnnlab.survey import TABLE_II
 from qnnlab.targets import fit_platforms
 from qnnlab.tasks import TASKS, offline_tasks

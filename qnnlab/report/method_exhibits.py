@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from qnnlab.errors import SpecError
+from qnnlab.lab.comparison import BASELINE
 from qnnlab.lab.record import Record
 from qnnlab.lab.study import metric_of
 from qnnlab.methods import RECIPES
 from qnnlab.report.exhibits import Provenance, Ranked, Table
 from qnnlab.report.formatting import format_number, sentence
-from qnnlab.report.tables import BASELINE
 from qnnlab.survey import load_table
 from qnnlab.tasks.metrics import METRIC_TITLES
 

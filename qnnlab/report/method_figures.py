@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qnnlab.errors import SpecError
 from qnnlab.graph.integer.file import load_graph
 from qnnlab.graph.integer.model import IntegerGraph
+from qnnlab.lab.comparison import BASELINE
 from qnnlab.lab.experiment import GRAPH
 from qnnlab.lab.record import Record
 from qnnlab.lab.reference import Reference, read_history
@@ -36,7 +37,6 @@ from qnnlab.report.method_exhibits import (
 )
 from qnnlab.report.plots import provenance
 from qnnlab.report.style import BASELINE_COLOUR, MARKERS, PALETTE, use_style
-from qnnlab.report.tables import BASELINE
 from qnnlab.targets import KB
 from qnnlab.tasks.metrics import METRIC_TITLES
 

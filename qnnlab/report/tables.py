@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from qnnlab.lab.comparison import BASELINE
 from qnnlab.lab.record import Record
 from qnnlab.lab.study import absent_reasons, metric_of
 from qnnlab.report.exhibits import Provenance, Table
@@ -16,8 +17,6 @@ from qnnlab.targets import KB
 from qnnlab.tasks import Task, TaskData
 from qnnlab.tasks.metrics import METRIC_TITLES
 from qnnlab.values import Value
-
-BASELINE = "float32"
 
 
 def _spread(row: pd.Series, name: str, digits: int) -> str:

@@ -170,6 +170,8 @@ def test_a_file_of_int4_is_packed_in_flash_too() -> None:
 
 def test_figures_carry_their_names_units_and_sources() -> None:
     values = stored_values(chain(3))
-    assert [value.name for value in values] == [f"stored_{name}_bytes" for name, _, _ in FORMATS]
+    stored = [f"stored_{name}_bytes" for name, _, _ in FORMATS]
+    assert [value.name for value in values] == [*stored, "float_weight_bytes"]
+    assert values[-1].value == 0
     assert {value.unit for value in values} == {"B"}
     assert all("the integer graph" in value.source for value in values)

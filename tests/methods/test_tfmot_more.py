@@ -8,8 +8,9 @@ import pytest
 from tiny_jobs import tiny_job
 
 from qnnlab.errors import MethodError
-from qnnlab.graph.stored import weights_of
+from qnnlab.graph.stored import float_bytes, weights_of
 from qnnlab.graph.tflite import parse_tflite
+from qnnlab.lab.stored import stored_values
 from qnnlab.methods import FAMILIES, Compressed
 from qnnlab.tasks.architectures import cnn_1d, mlp
 
@@ -58,10 +59,18 @@ def test_few_bits_lie_packed_in_the_file() -> None:
     assert {held.bits for held in weights} == {4}
     assert sum(held.runtime_bytes for held in weights) < sum(held.dense_bytes for held in weights)
     assert figures(found)["most_codes_a_layer"] <= 15
-    assert figures(found)["float_weight_bytes"] == 0
+    assert float_bytes(weights) == 0
 
 
 @pytest.mark.slow
-def test_dense_layers_before_a_batch_norm_are_said_to_stay_float() -> None:
-    found = figures(applied("tfmot_n_bit", weight_bits=4))
-    assert found["float_weight_bytes"] == 4 * (16 * 64 + 64 * 64)
+@pytest.mark.parametrize(
+    ("family", "settings"), [("tfmot_n_bit", {"weight_bits": 4}), ("tfmot_qat", {})]
+)
+def test_dense_layers_before_a_batch_norm_are_said_to_stay_float(
+    family: str, settings: dict[str, Any]
+) -> None:
+    """tfmot folds no batch norm behind a dense layer, which then stays float in the file."""
+    found = FAMILIES[family].apply(tiny_job(mlp, (16,), epochs=1), settings)
+    assert found.tflite is not None
+    figures = {value.name: value.value for value in stored_values(parse_tflite(found.tflite))}
+    assert figures["float_weight_bytes"] == 4 * (16 * 64 + 64 * 64)
