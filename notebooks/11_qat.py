@@ -71,7 +71,7 @@ ptq = ladders(
     {"rounded, MSE": "ptq_{}_pc_mse", "block reconstruction": "ptq_brecq_{}_pc_mse"}, bits
 )
 trained = tfmot | qat | distilled
-methods = ["float32", *methods_of(trained), *methods_of(ptq)]
+methods = ["float32", "ptq_w8a8_pc_minmax", *methods_of(trained), *methods_of(ptq)]
 records = sweep(
     [
         Spec(task, method, seed=seed + i, profile=profile).check()

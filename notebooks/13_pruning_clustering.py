@@ -24,7 +24,7 @@
 
 # %% tags=["parameters"]
 task = "ecg"
-methods = [
+compared = [
     "float32",
     "ptq_w8a8_pc_minmax",
     "prune_magnitude_s80_w8a8",
@@ -56,7 +56,7 @@ from qnnlab.targets import KB
 records = sweep(
     [
         Spec(task, method, seed=seed + i, profile=profile).check()
-        for method in dict.fromkeys(methods)
+        for method in dict.fromkeys(compared)
         for i in range(repeats)
     ],
     retry_failed=False,

@@ -241,7 +241,7 @@ def integer_picture(record: Record, store: RunStore, layer: str) -> Picture:
     Raises as `load_graph`, and SpecError on a layer without weights.
     """
     values = layer_integers(load_graph(store.path(record.key, GRAPH)), layer).astype(np.int64)
-    # Few-bit values stand in the graph times a power of two, for finer sums.
+    # Few-bit values stand in the graph times a factor, for finer sums.
     return Picture(_title(record.spec.method), values // max(1, int(np.gcd.reduce(values.ravel()))))
 
 

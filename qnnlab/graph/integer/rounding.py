@@ -63,6 +63,18 @@ def _tflm(acc: NDArray[np.int64], real: NDArray[np.float64], wide: bool) -> NDAr
     return rounded
 
 
+def tflm_excess(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much the rule "tflm" rounds positive accumulators up on average, in their steps.
+
+    `share`: an accumulator's step in output steps, as `channel_multipliers` gives it; of int8
+    activations. The first rounding is to 2^-n, with 2^-n / 2 <= `share` < 2^-n, and what it
+    brings to a half goes up in the second: half of 2^-n, which matters where outputs have few
+    codes. No excess where there is no second rounding.
+    """
+    mantissa, exponent = np.frexp(share)
+    return np.where(exponent < 0, 0.5 / mantissa, 0.0)
+
+
 def _single(acc: NDArray[np.int64], real: NDArray[np.float64], wide: bool) -> NDArray[np.int64]:
     """Rounded once, half up, with the 31-bit multiplier."""
     multiplier, shift = quantize_multiplier(real)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.graph.integer.model import Activation, IntegerGraph, Op, Weights
+from qnnlab.graph.integer.rounding import tflm_excess
 from qnnlab.methods.network.nodes import Floats, Network, Node, as_matrix
 
 _LARGEST_BIAS = 2**30  # in accumulator codes, which are 32 bits wide
@@ -17,6 +19,7 @@ _SMALLEST_SCALE = 1e-12
 # An accumulator's step is at most this share of an output's, where the codes leave room for it.
 _FINE = 1 / 64
 _INT8_HIGH = 127
+_INT8_BITS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +38,16 @@ class Kernel:
         """The integers that the codes stand for."""
         return self.codes.astype(np.int8) if self.codebook is None else self.codebook[self.codes]
 
-    def finer(self, doublings: int) -> Kernel:
-        """The same kernel with values 2^`doublings` times as large, as far as int8 holds them.
+    def finer(self, times: int) -> Kernel:
+        """The same kernel with values `times` as large, or as much as int8 holds.
 
         Few-bit codes make coarse accumulators, to whose step the bias is rounded; a codebook of
         larger values makes it finer and leaves the codes their bits.
         """
         values = self.values().astype(np.int16)
         reach = max(1, int(np.abs(values).max()))
-        factor = 2 ** max(0, min(doublings, int(np.log2(_INT8_HIGH / reach))))
-        if factor == 1:
+        factor = min(times, _INT8_HIGH // reach)
+        if factor <= 1:
             return self
         codes, codebook = self.codes, self.codebook
         if codebook is None:
@@ -102,7 +105,10 @@ def _with(node: Node, kernel: Floats, bias: Floats) -> Node:
 
 
 def to_integer_graph(quantized: QuantizedNetwork) -> IntegerGraph:
-    """The network in integers alone; biases are rounded to accumulator codes, ties to even."""
+    """The network in integers alone; biases are rounded to accumulator codes, ties to even.
+
+    Before a ReLU they are less by what TFLM's rounding adds (`tflm_excess`).
+    """
     network = quantized.network
     activations = []
     for index, node in enumerate(network.nodes):
@@ -118,14 +124,16 @@ def _op(quantized: QuantizedNetwork, index: int, activations: list[Activation]) 
     node = quantized.network.nodes[index]
     weights = bias = None
     if index in quantized.kernels:
-        source = float(activations[node.inputs[0]].scale)
-        share = source * float(quantized.kernels[index].scale.max()) / activations[index].scale
-        kernel = quantized.kernels[index].finer(int(np.ceil(np.log2(share / _FINE))))
+        source, target = activations[node.inputs[0]], activations[index]
+        share = float(source.scale) * float(quantized.kernels[index].scale.max()) / target.scale
+        kernel = quantized.kernels[index].finer(math.ceil(share / _FINE))
         scale = np.maximum(kernel.scale.astype(np.float32), np.float32(_SMALLEST_SCALE))
         weights = Weights(_tflite_layout(node, kernel.codes), kernel.bits, scale, kernel.codebook)
-        accumulator = source * scale.astype(np.float64)
-        codes = np.rint(quantized.biases[index].astype(np.float64) / accumulator)
-        codes = np.broadcast_to(codes, (node.channels,))
+        accumulator = float(source.scale) * scale.astype(np.float64)
+        codes = quantized.biases[index].astype(np.float64) / accumulator
+        if node.relu and source.bits <= _INT8_BITS:
+            codes = codes - tflm_excess(accumulator / target.scale)
+        codes = np.broadcast_to(np.rint(codes), (node.channels,))
         bias = np.clip(codes, -_LARGEST_BIAS, _LARGEST_BIAS).astype(np.int64)
     return Op(
         node.name, node.kind, node.inputs, index, weights, bias, node.relu, dict(node.attributes)

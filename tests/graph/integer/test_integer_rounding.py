@@ -17,6 +17,7 @@ from qnnlab.graph.integer.rounding import (
     clamp_range,
     quantize_multiplier,
     rounding_rule,
+    tflm_excess,
 )
 
 narrow = st.integers(-(2**31) + 1, 2**31 - 1)
@@ -135,3 +136,19 @@ def test_clamps() -> None:
     assert clamp_range(activation, "relu") == (-20, 127)
     assert clamp_range(activation, "relu6") == (-20, 40)
     assert clamp_range(Activation("a", (1,), 4, 0.5, 0), "relu6") == (0, 7)
+
+
+@pytest.mark.parametrize("share", [0.41421, 0.27183, 0.17725, 0.035921, 0.018217, 0.004123])
+def test_excess_is_what_double_rounding_adds_above_zero(share: float) -> None:
+    acc = np.arange(2**20, dtype=np.int64)
+    shares = np.full(1, share)
+    added = rounding_rule("tflm", "conv")(acc, shares, False) - acc * share
+    excess = float(tflm_excess(shares)[0])
+    assert added.mean() / share == pytest.approx(excess, rel=0.01)
+    less = rounding_rule("single", "conv")(acc, shares, False) - acc * share
+    assert abs(less.mean()) / share < 0.01
+
+
+@pytest.mark.parametrize("share", [0.5, 0.7, 1.0, 3.3])
+def test_no_excess_without_a_second_rounding(share: float) -> None:
+    assert tflm_excess(np.full(1, share))[0] == 0
