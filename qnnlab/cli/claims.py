@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnnlab.cli.console import examples
+from qnnlab.cli.console import PROFILES, examples
 from qnnlab.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _counts(verdicts: list[Verdict]) -> str:
 )
 @click.option(
     "--profile",
-    type=click.Choice(["smoke", "quick", "full"]),
+    type=PROFILES,
     default="quick",
     show_default=True,
     help="Least profile of the runs that count.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qnnlab.cli.console import examples
+from qnnlab.cli.console import PROFILES, examples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="First seed.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="How many.")
-@click.option(
-    "--profile",
-    type=click.Choice(["smoke", "quick", "full"]),
-    default="quick",
-    show_default=True,
-)
+@click.option("--profile", type=PROFILES, default="quick", show_default=True)
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes (default: one a core).")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of a table.")
 def compare(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import click
+
 from qnnlab.values import Value
 
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _PIPED_WIDTH = 132
+
+PROFILES = click.Choice(["smoke", "quick", "full"])
 
 
 def examples(*lines: str) -> str:

@@ -11,13 +11,11 @@ import click
 import qnnlab
 from qnnlab.cli.claims import claims
 from qnnlab.cli.compare import compare
-from qnnlab.cli.console import examples
+from qnnlab.cli.console import PROFILES, examples
 from qnnlab.cli.data import data
 from qnnlab.cli.survey import survey
 from qnnlab.cli.tasks import download_missing, print_spread, task_name, tasks
 from qnnlab.errors import QnnlabError
-
-PROFILES = click.Choice(["smoke", "quick", "full"])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

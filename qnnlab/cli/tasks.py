@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qnnlab.cli.console import examples
+from qnnlab.cli.console import PROFILES, examples
 from qnnlab.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from qnnlab.lab import Record
     from qnnlab.tasks import Task, TaskData
 
-_PROFILE = click.Choice(["smoke", "quick", "full"])
 _OWN_SUFFIXES = (".npz", ".csv")
 
 
@@ -27,7 +26,7 @@ def tasks() -> None:
 
 @tasks.command("show", epilog=examples("qnnlab tasks show kws", "qnnlab tasks show ecg.mitdb"))
 @click.argument("name")
-@click.option("--profile", type=_PROFILE, default="quick", show_default=True)
+@click.option("--profile", type=PROFILES, default="quick", show_default=True)
 def show(name: str, profile: str) -> None:
     """Show the data of task NAME: splits, classes, groups, source, licence.
 
@@ -67,7 +66,7 @@ def _print_task(task: Task, data: TaskData) -> None:
     epilog=examples("qnnlab tasks difficulty", "qnnlab tasks difficulty ecg kws --profile smoke"),
 )
 @click.argument("names", nargs=-1)
-@click.option("--profile", type=_PROFILE, default="quick", show_default=True)
+@click.option("--profile", type=PROFILES, default="quick", show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def difficulty(names: tuple[str, ...], profile: str, seed: int) -> None:
     """Say how hard the tasks NAMES are (default: all that need no download).

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from qnnlab.lab.comparison import comparison_specs
 from qnnlab.lab.record import Record
 from qnnlab.lab.spec import Spec
 from qnnlab.tasks import PROFILES, TASKS
@@ -27,12 +28,8 @@ TWO_BIT_LOSS_AT_LEAST = 15.0
 
 def difficulty_specs(tasks: Iterable[str], seed: int = 0, profile: str = "quick") -> list[Spec]:
     """Every rung of the ladder on every task, for as many seeds as the profile repeats."""
-    return [
-        Spec(task, method, seed=seed + repeat, profile=profile).check()
-        for task in tasks
-        for repeat in range(LADDER_REPEATS[profile])
-        for method in LADDER
-    ]
+    seeds = range(seed, seed + LADDER_REPEATS[profile])
+    return comparison_specs(tasks, tuple(LADDER), seeds, profile)
 
 
 def difficulty_frame(records: Sequence[Record]) -> pd.DataFrame:
