@@ -24,6 +24,16 @@ class ModelFormatError(QnnlabError):
     """A file is not a model that can be read: corrupt, truncated or of another format."""
 
 
+class UnsupportedModel(ModelFormatError):
+    """A model without an integer form here; `reasons` says each thing that stands in its way."""
+
+    def __init__(self, reasons: tuple[str, ...], file: str | None = None) -> None:
+        self.reasons = reasons
+        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        where = "" if file is None else f"{file}: "
+        super().__init__(f"{where}no integer form: {reasons[0]}{more}")
+
+
 class RuntimeUnavailable(QnnlabError):
     """An interpreter is not installed on this machine."""
 

@@ -33,12 +33,14 @@ class _LiteRT:
     def __init__(self, model: bytes, request: Mapping[str, Any]) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        reference = request["runtime"] == "litert_reference"
+        resolver = {
+            "litert_reference": OpResolverType.BUILTIN_REF,
+            "litert_optimized": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            "litert_xnnpack": OpResolverType.BUILTIN,
+        }[request["runtime"]]
         self._interpreter = Interpreter(
             model_content=model,
-            experimental_op_resolver_type=(
-                OpResolverType.BUILTIN_REF if reference else OpResolverType.BUILTIN
-            ),
+            experimental_op_resolver_type=resolver,
             num_threads=1,
         )
         self._interpreter.allocate_tensors()
@@ -133,9 +135,21 @@ def _limit(memory_bytes: int, cpu_seconds: int) -> None:
 
 
 def main(folder: Path) -> None:
-    """Serve the request in `folder`; the outcome goes to result.json there."""
+    """Serve the request in `folder`, or those of a batch in its numbered folders.
+
+    The outcome of each goes to result.json beside it.
+    """
     request = json.loads((folder / "request.json").read_text())
     _limit(request["memory_bytes"], request["cpu_seconds"])
+    if "batch" not in request:
+        _serve(folder, request)
+        return
+    for place in range(*request["batch"]):
+        part = folder / str(place)
+        _serve(part, json.loads((part / "request.json").read_text()))
+
+
+def _serve(folder: Path, request: Mapping[str, Any]) -> None:
     try:
         _run(folder, request)
         result = {"status": "done"}

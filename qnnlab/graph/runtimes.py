@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -29,17 +29,18 @@ from qnnlab.graph.costs import graph_costs
 from qnnlab.graph.model import Graph
 from qnnlab.graph.tflite import parse_tflite
 
-#: The interpreters by name: LiteRT with its reference kernels, LiteRT with XNNPACK, TFLite Micro.
-RUNTIMES: tuple[str, ...] = ("litert_reference", "litert_xnnpack", "tflm")
+#: The interpreters by name: LiteRT with its reference kernels, with its optimized ones, with
+#: XNNPACK on top (its default), and TFLite Micro.
+RUNTIMES: tuple[str, ...] = ("litert_reference", "litert_optimized", "litert_xnnpack", "tflm")
 
 _SHOWN = {
     "litert_reference": "LiteRT reference",
+    "litert_optimized": "LiteRT optimized",
     "litert_xnnpack": "LiteRT XNNPACK",
     "tflm": "TFLM",
 }
 _PACKAGES = {
-    "litert_reference": ("ai-edge-litert", "pip install qnnlab[runtimes]"),
-    "litert_xnnpack": ("ai-edge-litert", "pip install qnnlab[runtimes]"),
+    **dict.fromkeys(RUNTIMES[:3], ("ai-edge-litert", "pip install qnnlab[runtimes]")),
     "tflm": ("tflite-micro", "pip install qnnlab[runtimes] (Linux x86-64 only)"),
 }
 
@@ -118,25 +119,84 @@ def run_model(
     RuntimeUnavailable where it is not installed, and RuntimeFault when inputs do not fit or the
     interpreter refuses the model, crashes or runs past `timeout_s`.
     """
-    version, graph = runtime_version(runtime), parse_tflite(model)
-    samples = None if inputs is None else _fitting(graph, inputs)
-    request = {
-        "runtime": runtime,
-        "arena_bytes": arena_bytes or _default_arena(graph, memory_limit_mb * 2**20),
-        "memory_bytes": memory_limit_mb * 2**20,
-        "cpu_seconds": math.ceil(timeout_s) + _CPU_SLACK,
-        "n_inputs": len(graph.inputs),
-        "n_outputs": len(graph.outputs),
-    }
+    version = runtime_version(runtime)
     with tempfile.TemporaryDirectory(prefix="qnnlab-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        (folder / "model.tflite").write_bytes(model)
-        (folder / "request.json").write_text(json.dumps(request))
-        if samples is not None:
-            np.save(folder / "inputs.npy", samples, allow_pickle=False)
+        limits = _Limits(arena_bytes, timeout_s, memory_limit_mb)
+        request = _prepare(folder, model, inputs, runtime, limits)
         code, stderr = _child(folder, runtime, timeout_s)
         outputs = _outcome(folder, request, code, stderr)
     return RuntimeRun(runtime, version, outputs, _arena_taken(stderr))
+
+
+def run_models(
+    jobs: Sequence[tuple[bytes, NDArray[Any] | None]],
+    runtime: str,
+    *,
+    timeout_s: float = 300,
+    memory_limit_mb: int = 4096,
+) -> list[RuntimeRun | RuntimeFault]:
+    """Run many models with their inputs, as run_model does each, in as few processes as it takes.
+
+    One result a job: its run, without arena bytes, or what went wrong with it; the others are not
+    disturbed. `timeout_s` is for all of them together. Raises ModelFormatError, SpecError and
+    RuntimeUnavailable as run_model does.
+    """
+    version = runtime_version(runtime)
+    limits = _Limits(None, timeout_s, memory_limit_mb)
+    results: list[RuntimeRun | RuntimeFault] = []
+    with tempfile.TemporaryDirectory(prefix="qnnlab-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        requests = []
+        for place, (model, inputs) in enumerate(jobs):
+            (folder / str(place)).mkdir()
+            requests.append(_prepare(folder / str(place), model, inputs, runtime, limits))
+        while len(results) < len(jobs):
+            start = len(results)
+            batch = {**requests[start], "batch": [start, len(jobs)]}
+            (folder / "request.json").write_text(json.dumps(batch))
+            code, stderr = _child(folder, runtime, timeout_s)
+            for place in range(start, len(jobs)):
+                part = folder / str(place)
+                done = (part / "result.json").exists()
+                try:
+                    outputs = _outcome(part, requests[place], 0 if done else code, stderr)
+                    results.append(RuntimeRun(runtime, version, outputs, None))
+                except RuntimeFault as error:
+                    results.append(error)
+                if not done:
+                    # The process ended here; another one goes on with the next job.
+                    break
+    return results
+
+
+@dataclass(frozen=True)
+class _Limits:
+    arena_bytes: int | None
+    timeout_s: float
+    memory_limit_mb: int
+
+
+def _prepare(
+    folder: Path, model: bytes, inputs: NDArray[Any] | None, runtime: str, limits: _Limits
+) -> dict[str, Any]:
+    """Write what the child needs for one model; the request."""
+    graph = parse_tflite(model)
+    samples = None if inputs is None else _fitting(graph, inputs)
+    memory = limits.memory_limit_mb * 2**20
+    request = {
+        "runtime": runtime,
+        "arena_bytes": limits.arena_bytes or _default_arena(graph, memory),
+        "memory_bytes": memory,
+        "cpu_seconds": math.ceil(limits.timeout_s) + _CPU_SLACK,
+        "n_inputs": len(graph.inputs),
+        "n_outputs": len(graph.outputs),
+    }
+    (folder / "model.tflite").write_bytes(model)
+    (folder / "request.json").write_text(json.dumps(request))
+    if samples is not None:
+        np.save(folder / "inputs.npy", samples, allow_pickle=False)
+    return request
 
 
 def _fitting(graph: Graph, inputs: NDArray[Any]) -> NDArray[Any]:

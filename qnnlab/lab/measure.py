@@ -19,7 +19,7 @@ from qnnlab.graph.integer.execute import dequantize_output, quantize_input, run_
 from qnnlab.graph.integer.file import graph_to_bytes
 from qnnlab.graph.integer.model import IntegerGraph
 from qnnlab.graph.model import Graph
-from qnnlab.graph.runtimes import RUNTIMES, RuntimeRun, run_model
+from qnnlab.graph.runtimes import RuntimeRun, run_model
 from qnnlab.graph.tflite import parse_tflite
 from qnnlab.lab.stored import stored_values
 from qnnlab.methods import Compressed
@@ -31,6 +31,8 @@ from qnnlab.values import Value
 
 # The integer executor of `qnnlab.graph.integer`, which rounds as TFLM does.
 INTEGER = "integer"
+# The interpreters that every run is measured on.
+MEASURED = ("litert_reference", "litert_xnnpack", "tflm")
 FAKE_QUANT = "fake_quant"
 # A model's score is that on the first of these that runs it: nearly every .tflite file runs on
 # LiteRT's reference kernels, what the format can't carry on our executor alone.
@@ -192,12 +194,12 @@ def _integer_answers(graph: IntegerGraph, x: NDArray[np.float32]) -> Answers:
 
 def measure(compressed: Compressed, task: Task, test: Split) -> tuple[Value, ...]:
     """Every figure of one compressed model, on the test split of its task."""
-    answers: dict[str, Answers | str] = dict.fromkeys(RUNTIMES, _NO_TFLITE)
+    answers: dict[str, Answers | str] = dict.fromkeys(MEASURED, _NO_TFLITE)
     values: list[Value] = []
     if compressed.tflite is not None:
         graph = parse_tflite(compressed.tflite)
         inputs = model_inputs(graph, test.x)
-        runs = {runtime: try_runtime(compressed.tflite, inputs, runtime) for runtime in RUNTIMES}
+        runs = {runtime: try_runtime(compressed.tflite, inputs, runtime) for runtime in MEASURED}
         for runtime, run in runs.items():
             answers[runtime] = run if isinstance(run, str) else _answers(graph, run)
         values += [*cost_values(compressed.tflite, graph_costs(graph)), arena_value(runs["tflm"])]

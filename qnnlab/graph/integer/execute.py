@@ -7,27 +7,17 @@ kernels; fewer bits only narrow the clamp.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnlab.graph.integer.checks import accumulator_bound
-from qnnlab.graph.integer.model import Activation, IntegerGraph, Op, window
-from qnnlab.graph.integer.rounding import (
-    Rule,
-    add_multipliers,
-    channel_multipliers,
-    clamp_range,
-    rounding_rule,
-)
+from qnnlab.graph.integer.kinds import KINDS
+from qnnlab.graph.integer.kinds.kind import Call, Codes
+from qnnlab.graph.integer.model import Activation, IntegerGraph
+from qnnlab.graph.integer.rounding import Rounding, clamp_range, rounding_for, rounding_named
 from qnnlab.numerics.affine import Affine, CodeRange, dequantize, quantize
 
-Codes = NDArray[np.integer]
-
 _CHUNK_BYTES = 2**26
-# Integers up to here are exact in float32, and a float32 product is the faster one.
-_FLOAT32_EXACT = 2**24
 
 
 def run_integer(graph: IntegerGraph, codes: Codes, rounding: str = "tflm") -> Codes:
@@ -71,7 +61,7 @@ def _affine(activation: Activation) -> Affine:
 def _in_chunks(
     graph: IntegerGraph, codes: Codes, rounding: str, wanted: range | tuple[int, ...]
 ) -> tuple[Codes, ...]:
-    rules = {op.kind: rounding_rule(rounding, op.kind) for op in graph.ops}
+    rule = rounding_named(rounding)
     graph.check()
     _check_codes(graph.activations[graph.input], codes)
     step = max(1, _CHUNK_BYTES // _sample_bytes(graph))
@@ -80,7 +70,7 @@ def _in_chunks(
         for i in wanted
     ]
     for start in range(0, len(codes), step):
-        made = _forward(graph, codes[start : start + step], rules)
+        made = _forward(graph, codes[start : start + step], rule)
         for result, index in zip(results, wanted, strict=True):
             result[start : start + step] = made[index]
     return tuple(results)
@@ -107,134 +97,14 @@ def _sample_bytes(graph: IntegerGraph) -> int:
     return 8 * max(sizes)
 
 
-def _forward(graph: IntegerGraph, codes: Codes, rules: Mapping[str, Rule]) -> dict[int, Codes]:
+def _forward(graph: IntegerGraph, codes: Codes, rounding: Rounding) -> dict[int, Codes]:
     made = {graph.input: codes}
     for op in graph.ops:
-        target = graph.activations[op.output]
-        values = _KERNELS[op.kind](graph, op, [made[i] for i in op.inputs], rules[op.kind])
-        low, high = clamp_range(target, op.relu)
-        made[op.output] = np.clip(values, low, high).astype(target.dtype)
+        first = graph.activations[op.inputs[0] if op.inputs else op.output]
+        rule = rounding_for(rounding, first)
+        call = Call(graph, op, [made[i] for i in op.inputs], rule)
+        kind = KINDS[op.kind]
+        low, high = clamp_range(call.target, None if kind.clamps_itself else op.relu)
+        values = kind.run(call)
+        made[op.output] = np.clip(values, low, high).astype(call.target.dtype)
     return made
-
-
-def _requantized(
-    graph: IntegerGraph, op: Op, accumulators: NDArray[np.int64], rule: Rule
-) -> NDArray[np.int64]:
-    """Output codes, not clamped, of accumulators (samples, …, channels)."""
-    if op.bias is not None:
-        accumulators = accumulators + op.bias
-    wide = op.kind != "requantize" and graph.activations[op.inputs[0]].wide
-    scaled = rule(accumulators, channel_multipliers(graph, op), wide)
-    return scaled + graph.activations[op.output].zero_point
-
-
-def _windows(x: Codes, op: Op, size: tuple[int, int], fill: int) -> Codes:
-    """A view (samples, rows, columns, channels, height, width) of `x` padded with `fill`."""
-    padded = [(0, 0), (0, 0), (0, 0), (0, 0)]
-    for axis in (0, 1):
-        extent, stride = x.shape[axis + 1], op.attributes["strides"][axis]
-        _, before, after = window(extent, size[axis], stride, op.attributes["padding"])
-        padded[axis + 1] = (before, after)
-    source = np.pad(x, padded, constant_values=fill)
-    views = np.lib.stride_tricks.sliding_window_view(source, size, axis=(1, 2))
-    down, right = op.attributes["strides"]
-    return views[:, ::down, ::right]
-
-
-def _exact_float(graph: IntegerGraph, op: Op) -> type[np.floating]:
-    """The fastest float type whose sums of products are exact here."""
-    return np.float32 if accumulator_bound(graph, op).max() < _FLOAT32_EXACT else np.float64
-
-
-def _matmul(
-    graph: IntegerGraph, op: Op, rows: Codes, rule: Rule, values: NDArray[np.int8]
-) -> NDArray[np.int64]:
-    """Rows (…, depth) times weights (channels, depth), exact: the check bounds every sum."""
-    dtype = _exact_float(graph, op)
-    products = rows.astype(dtype) @ values.reshape(len(values), -1).T.astype(dtype)
-    return _requantized(graph, op, products.astype(np.int64), rule)
-
-
-def _conv(graph: IntegerGraph, op: Op, inputs: list[Codes], rule: Rule) -> NDArray[np.int64]:
-    values = _values(op)
-    height, width = values.shape[1:3]
-    centred = inputs[0].astype(np.int32) - graph.activations[op.inputs[0]].zero_point
-    views = np.moveaxis(_windows(centred, op, (height, width), 0), 3, 5)
-    rows = views.reshape(*views.shape[:3], -1)
-    return _matmul(graph, op, rows, rule, values)
-
-
-def _dense(graph: IntegerGraph, op: Op, inputs: list[Codes], rule: Rule) -> NDArray[np.int64]:
-    centred = inputs[0].astype(np.int32) - graph.activations[op.inputs[0]].zero_point
-    return _matmul(graph, op, centred, rule, _values(op))
-
-
-def _depthwise(graph: IntegerGraph, op: Op, inputs: list[Codes], rule: Rule) -> NDArray[np.int64]:
-    values = _values(op)[0].astype(np.int64)
-    height, width, channels = values.shape
-    centred = inputs[0].astype(np.int64) - graph.activations[op.inputs[0]].zero_point
-    centred = np.repeat(centred, channels // centred.shape[3], axis=3)
-    views = _windows(centred, op, (height, width), 0)
-    accumulators = np.zeros(views.shape[:4], np.int64)
-    for row in range(height):
-        for column in range(width):
-            accumulators += views[..., row, column] * values[row, column]
-    return _requantized(graph, op, accumulators, rule)
-
-
-def _values(op: Op) -> NDArray[np.int8]:
-    assert op.weights is not None
-    return op.weights.values()
-
-
-def _add(graph: IntegerGraph, op: Op, inputs: list[Codes], rule: Rule) -> NDArray[np.int64]:
-    *multipliers, output_multiplier, shift = add_multipliers(graph, op)
-    total = np.zeros_like(inputs[0], np.int64)
-    for index, codes, multiplier in zip(op.inputs, inputs, multipliers, strict=True):
-        centred = codes.astype(np.int64) - graph.activations[index].zero_point
-        total += rule(centred << shift, np.array(multiplier), False)
-    scaled = rule(total, np.array(output_multiplier), False)
-    return scaled + graph.activations[op.output].zero_point
-
-
-def _average_pool(
-    graph: IntegerGraph, op: Op, inputs: list[Codes], rule: Rule
-) -> NDArray[np.int64]:
-    """The mean of the codes inside the image, half away from zero."""
-    size = op.attributes["pool"]
-    inside = np.ones((1, *inputs[0].shape[1:3], 1), np.int64)
-    counts = _windows(inside, op, size, 0).sum(axis=(4, 5))
-    total = _windows(inputs[0].astype(np.int64), op, size, 0).sum(axis=(4, 5))
-    mean: NDArray[np.int64] = np.sign(total) * ((np.abs(total) + counts // 2) // counts)
-    return mean
-
-
-def _max_pool(graph: IntegerGraph, op: Op, inputs: list[Codes], rule: Rule) -> NDArray[np.int64]:
-    low = graph.activations[op.inputs[0]].code_low
-    views = _windows(inputs[0], op, op.attributes["pool"], low)
-    largest: NDArray[np.int64] = views.max(axis=(4, 5))
-    return largest
-
-
-def _reshape(graph: IntegerGraph, op: Op, inputs: list[Codes], rule: Rule) -> NDArray[np.int64]:
-    target = graph.activations[op.output].shape
-    return inputs[0].reshape(len(inputs[0]), *target).astype(np.int64)
-
-
-def _requantize(graph: IntegerGraph, op: Op, inputs: list[Codes], rule: Rule) -> NDArray[np.int64]:
-    centred = inputs[0].astype(np.int64) - graph.activations[op.inputs[0]].zero_point
-    return _requantized(graph, op, centred, rule)
-
-
-_Kernel = Callable[[IntegerGraph, Op, list[Codes], Rule], NDArray[np.int64]]
-
-_KERNELS: Mapping[str, _Kernel] = {
-    "conv": _conv,
-    "depthwise": _depthwise,
-    "dense": _dense,
-    "add": _add,
-    "average_pool": _average_pool,
-    "max_pool": _max_pool,
-    "reshape": _reshape,
-    "requantize": _requantize,
-}

@@ -26,7 +26,8 @@ from qnnlab.numerics.packing import pack, unpack
 SUFFIX = ".qnn"
 
 _MAGIC = b"QNNI"
-_VERSION = 1
+_VERSION = 2
+_READABLE = (1, 2)
 _PREFIX = struct.Struct("<4sHHII")
 _CHECKSUM = struct.Struct("<I")
 _MAX_FILE_BYTES = 64 * 2**20
@@ -86,7 +87,7 @@ def graph_from_bytes(data: bytes) -> IntegerGraph:
     Raises ModelFormatError for anything else than a whole, valid file. Time and memory are bounded
     by the size of `data`.
     """
-    header, payload = _sections(data)
+    version, header, payload = _sections(data)
     try:
         fields = json.loads(header.decode())
     except (ValueError, RecursionError):
@@ -100,7 +101,8 @@ def graph_from_bytes(data: bytes) -> IntegerGraph:
             for i, item in enumerate(_list(top["activations"], "activations"))
         ),
         ops=tuple(
-            _op(item, f"operator {i}", reader) for i, item in enumerate(_list(top["ops"], "ops"))
+            _op(item, f"operator {i}", reader, version)
+            for i, item in enumerate(_list(top["ops"], "ops"))
         ),
         input=_integer(top["input"], "input"),
         output=_integer(top["output"], "output"),
@@ -109,22 +111,22 @@ def graph_from_bytes(data: bytes) -> IntegerGraph:
     return graph.check()
 
 
-def _sections(data: bytes) -> tuple[bytes, bytes]:
-    """Header and payload, after magic, version, lengths and checksum have been found right."""
+def _sections(data: bytes) -> tuple[int, bytes, bytes]:
+    """Version, header and payload, once magic, lengths and checksum have been found right."""
     if data[:4] != _MAGIC:
         raise ModelFormatError("not a qnnlab integer model: it does not begin with QNNI")
     if len(data) < _PREFIX.size + _CHECKSUM.size:
         raise ModelFormatError(f"truncated: it has {len(data)} bytes")
     _, version, reserved, header, payload = _PREFIX.unpack_from(data)
-    if version != _VERSION:
-        raise ModelFormatError(f"format version {version} is not supported, only {_VERSION}")
+    if version not in _READABLE:
+        raise ModelFormatError(f"format version {version} is not supported, only 1 and 2")
     size = _PREFIX.size + header + payload + _CHECKSUM.size
     if len(data) != size:
         raise ModelFormatError(f"it has {len(data)} bytes, its lengths need {size}")
     body = data[: -_CHECKSUM.size]
     if reserved or zlib.crc32(body) != _CHECKSUM.unpack(data[-_CHECKSUM.size :])[0]:
         raise ModelFormatError("damaged: its checksum is wrong")
-    return body[_PREFIX.size : _PREFIX.size + header], body[_PREFIX.size + header :]
+    return version, body[_PREFIX.size : _PREFIX.size + header], body[_PREFIX.size + header :]
 
 
 def _op_header(op: Op) -> dict[str, Any]:
@@ -148,6 +150,7 @@ def _op_header(op: Op) -> dict[str, Any]:
             "scales": weights.scale.size,
         },
         "biases": None if op.bias is None else op.bias.size,
+        "constant": None if op.constant is None else list(op.constant.shape),
     }
 
 
@@ -157,6 +160,8 @@ def _op_payload(op: Op) -> bytes:
         parts = [pack(op.weights.codes, op.weights.bits), op.weights.scale.astype("<f4").tobytes()]
     if op.bias is not None:
         parts.append(op.bias.astype("<i8").tobytes())
+    if op.constant is not None:
+        parts.append(op.constant.astype("<i2").tobytes())
     return b"".join(parts)
 
 
@@ -192,12 +197,9 @@ def _activation(item: Any, where: str) -> Activation:
     )
 
 
-def _op(item: Any, where: str, payload: _Payload) -> Op:
-    parts = _fields(
-        item,
-        where,
-        *("name", "kind", "inputs", "output", "relu", "attributes", "weights", "biases"),
-    )
+def _op(item: Any, where: str, payload: _Payload, version: int) -> Op:
+    names = ("name", "kind", "inputs", "output", "relu", "attributes", "weights", "biases")
+    parts = _fields(item, where, *names, *(("constant",) if version > 1 else ()))
     relu, attributes = parts["relu"], parts["attributes"]
     if not isinstance(attributes, dict):
         raise ModelFormatError(f"{where}: its attributes are no object")
@@ -206,6 +208,11 @@ def _op(item: Any, where: str, payload: _Payload) -> Op:
     if parts["biases"] is not None:
         count = _count(parts["biases"], where)
         bias = np.frombuffer(payload.take(8 * count, where), "<i8").astype(np.int64)
+    constant = None
+    if parts.get("constant") is not None:
+        shape = _integers(parts["constant"], where)
+        data = payload.take(2 * _product(shape, where), where)
+        constant = np.frombuffer(data, "<i2").astype(np.int16).reshape(shape)
     return Op(
         name=_text(parts["name"], where),
         kind=_text(parts["kind"], where),
@@ -214,11 +221,15 @@ def _op(item: Any, where: str, payload: _Payload) -> Op:
         weights=weights,
         bias=bias,
         relu=None if relu is None else _text(relu, where),
-        attributes={
-            key: value if isinstance(value, str) else _integers(value, where)
-            for key, value in attributes.items()
-        },
+        attributes={key: _attribute(value, where) for key, value in attributes.items()},
+        constant=constant,
     )
+
+
+def _attribute(value: Any, where: str) -> str | float | tuple[int, ...]:
+    if isinstance(value, str):
+        return value
+    return _integers(value, where) if isinstance(value, list) else _number(value, where)
 
 
 def _weights(item: Any, where: str, payload: _Payload) -> Weights:
@@ -246,8 +257,8 @@ def _codebook(item: Any, where: str) -> NDArray[np.int8]:
 
 
 def _product(shape: Sequence[int], where: str) -> int:
-    if len(shape) > 4 or any(not 0 < extent <= _MAX_ELEMENTS for extent in shape):
-        raise ModelFormatError(f"{where}: its weights have no shape of 1 to 4 dimensions")
+    if len(shape) > 5 or any(not 0 < extent <= _MAX_ELEMENTS for extent in shape):
+        raise ModelFormatError(f"{where}: its shape is not one of 1 to 5 dimensions")
     return math.prod(shape)
 
 

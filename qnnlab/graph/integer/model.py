@@ -16,18 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS = (
-    "conv",
-    "depthwise",
-    "dense",
-    "add",
-    "average_pool",
-    "max_pool",
-    "reshape",
-    "requantize",
-)
-RELUS = (None, "relu", "relu6")
+RELUS = (None, "relu", "relu6", "relu_n1_to_1")
 PADDINGS = ("same", "valid")
+
+
+def channel_axis(op: Op) -> int:
+    """The axis of the weights that counts output channels."""
+    return 3 if op.kind == "depthwise" else 0
 
 
 def window(extent: int, size: int, stride: int, padding: str) -> tuple[int, int, int]:
@@ -113,11 +108,10 @@ class Weights:
 class Op:
     """One operator; `inputs` and `output` are indices of activations.
 
-    `bias` is in accumulator codes, of scale input × weights. `relu` clamps the output: at the
-    zero point (relu) and at the code of 6 (relu6). Attributes by kind: conv and depthwise
-    `strides` (two) and `padding`; pools `pool`, `strides` and `padding`. average_pool, max_pool
-    and reshape keep bits, scale and zero point; requantize changes them. reshape and requantize
-    have no `relu`. dense takes a flat input.
+    `kind` is one of `qnnlab.graph.integer.kinds`, which says what attributes it takes. `bias` is
+    in accumulator codes, of scale input × weights. `relu` clamps the output: at the zero point
+    (relu), at the codes of 0 and 6 (relu6) or of −1 and 1 (relu_n1_to_1). `constant`: the int16
+    codes of a constant, which has no inputs.
     """
 
     name: str
@@ -128,6 +122,7 @@ class Op:
     bias: NDArray[np.int64] | None = None
     relu: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    constant: NDArray[np.int16] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,36 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.errors import MissingExtra, ModelFormatError
-from qnnlab.graph.integer.checks import channel_axis
-from qnnlab.graph.integer.model import Activation, IntegerGraph, Op, Weights
+from qnnlab.graph.integer.kinds import KINDS
+from qnnlab.graph.integer.kinds.kind import Form
+from qnnlab.graph.integer.model import Activation, IntegerGraph, Op, Weights, channel_axis
 from qnnlab.graph.schema import IDENTIFIER, VERSION
 from qnnlab.numerics.packing import pack
 
 # Kernels read constants as words; LiteRT maps the file and wants them aligned in it.
 _ALIGNMENT = 16
 
-_NAMES = {
-    "conv": "CONV_2D",
-    "depthwise": "DEPTHWISE_CONV_2D",
-    "dense": "FULLY_CONNECTED",
-    "add": "ADD",
-    "average_pool": "AVERAGE_POOL_2D",
-    "max_pool": "MAX_POOL_2D",
-    "reshape": "RESHAPE",
-    "requantize": "QUANTIZE",
-}
-# The first version of each operator that takes int8, int16 and int4 weights with int8, from
-# LiteRT's table of versions.
-_VERSIONS = {
-    "conv": (3, 4, 7),
-    "depthwise": (3, 5, 6),
-    "dense": (4, 7, 10),
-    "add": (2, 3, 2),
-    "average_pool": (2, 3, 2),
-    "max_pool": (2, 3, 2),
-    "reshape": (1, 1, 1),
-    "requantize": (2, 2, 2),
-}
+# The first versions of operators that take int4 weights with int8 activations.
+_INT4_VERSIONS = {"CONV_2D": 7, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 10}
 
 
 def to_tflite(graph: IntegerGraph, int4: bool = False) -> bytes:
@@ -78,6 +59,9 @@ class _Writer:
         # The first buffer is empty by convention: tensors without data refer to it.
         self._buffers = [schema.BufferT()]
         self._tensors = [self._activation(a) for a in graph.activations]
+        for op in graph.ops:
+            if op.constant is not None:
+                self._fill(op, op.constant)
         self._codes: list[tuple[str, int]] = []
 
     def model(self) -> Any:
@@ -85,7 +69,7 @@ class _Writer:
         graph = self._schema.SubGraphT()
         graph.name = self._graph.name
         graph.inputs, graph.outputs = [self._graph.input], [self._graph.output]
-        graph.operators = [self._operator(op) for op in self._graph.ops]
+        graph.operators = [self._operator(op) for op in self._graph.ops if op.constant is None]
         graph.tensors = self._tensors
         model = self._schema.ModelT()
         model.version, model.description = VERSION, "qnnlab"
@@ -122,8 +106,18 @@ class _Writer:
         parameters.quantizedDimension = axis
         tensor.quantization = parameters
 
+    def _fill(self, op: Op, codes: NDArray[np.int16]) -> None:
+        """Make the tensor of an activation a constant."""
+        kind = self._graph.activations[op.output].dtype.newbyteorder("<")
+        self._tensors[op.output].buffer = self._buffer(codes.astype(kind).tobytes())
+
     def _constant(self, tensor: Any, data: bytes) -> int:
         """Index of `tensor`, now the constant of these little-endian bytes."""
+        tensor.buffer = self._buffer(data)
+        self._tensors.append(tensor)
+        return len(self._tensors) - 1
+
+    def _buffer(self, data: bytes) -> int:
         raw = np.frombuffer(data, np.uint8)
         buffer = self._schema.BufferT()
         buffer.data = raw
@@ -135,36 +129,39 @@ class _Writer:
             return offset
 
         buffer.Pack = pack
-        tensor.buffer = len(self._buffers)
         self._buffers.append(buffer)
-        self._tensors.append(tensor)
-        return len(self._tensors) - 1
+        return len(self._buffers) - 1
 
     def _operator(self, op: Op) -> Any:
-        inputs = list(op.inputs)
-        version = _VERSIONS[op.kind][self._graph.activations[op.inputs[0]].wide]
+        form = KINDS[op.kind].form(self._graph, op)
+        operands = list(op.inputs)
+        version = form.versions[self._graph.activations[op.inputs[0]].wide]
         if op.weights is not None:
-            packed = self._packs(op)
-            version = _VERSIONS[op.kind][2] if packed else version
-            inputs += [self._weights(op, op.weights, packed), self._bias(op, op.weights)]
-        elif op.kind == "reshape":
-            shape = np.array([1, *self._graph.activations[op.output].shape], "<i4")
-            tensor = self._tensor(f"{op.name}/shape", "INT32", shape.shape)
-            inputs.append(self._constant(tensor, shape.tobytes()))
-        code = (_NAMES[op.kind], version)
+            packed = self._packs(op, form.operator)
+            version = _INT4_VERSIONS[form.operator] if packed else version
+            operands += [self._weights(op, op.weights, packed), self._bias(op, op.weights)]
+        for name, values in form.constants.items():
+            tensor = self._tensor(f"{op.name}/{name}", "INT32", values.shape)
+            operands.append(self._constant(tensor, values.astype("<i4").tobytes()))
+        if form.operator == "TRANSPOSE_CONV":
+            source, weights, bias, shape = operands
+            operands = [shape, weights, source, bias]
+        code = (form.operator, version)
         if code not in self._codes:
             self._codes.append(code)
         operator = self._schema.OperatorT()
         operator.opcodeIndex = self._codes.index(code)
-        operator.inputs, operator.outputs = inputs, [op.output]
-        operator.builtinOptions = self._options(op)
-        kind = type(operator.builtinOptions).__name__.removesuffix("T")
-        operator.builtinOptionsType = getattr(self._schema.BuiltinOptions, kind)
+        operator.inputs, operator.outputs = operands, [op.output]
+        if form.options:
+            operator.builtinOptions = self._options(op, form)
+            operator.builtinOptionsType = getattr(self._schema.BuiltinOptions, form.options)
         return operator
 
-    def _packs(self, op: Op) -> bool:
+    def _packs(self, op: Op, operator: str) -> bool:
         assert op.weights is not None
-        if not self._int4 or op.weights.bits > 4 or self._graph.activations[op.output].wide:
+        if not self._int4 or operator not in _INT4_VERSIONS:
+            return False
+        if op.weights.bits > 4 or self._graph.activations[op.output].wide:
             return False
         values = op.weights.values()
         return bool(values.min() >= -8 and values.max() <= 7)
@@ -189,31 +186,14 @@ class _Writer:
         self._quantize(tensor, np.float32(source.scale) * weights.scale)
         return self._constant(tensor, bias.astype("<i8" if source.wide else "<i4").tobytes())
 
-    def _options(self, op: Op) -> Any:
-        names = {
-            "conv": "Conv2DOptionsT",
-            "depthwise": "DepthwiseConv2DOptionsT",
-            "dense": "FullyConnectedOptionsT",
-            "add": "AddOptionsT",
-            "average_pool": "Pool2DOptionsT",
-            "max_pool": "Pool2DOptionsT",
-            "reshape": "ReshapeOptionsT",
-            "requantize": "QuantizeOptionsT",
-        }
-        options = getattr(self._schema, names[op.kind])()
-        if op.kind not in ("reshape", "requantize"):
+    def _options(self, op: Op, form: Form) -> Any:
+        options = getattr(self._schema, f"{form.options}T")()
+        for name, value in form.fields.items():
+            setattr(options, name, value)
+        if hasattr(options, "fusedActivationFunction"):
             relu = (op.relu or "none").upper()
             options.fusedActivationFunction = getattr(self._schema.ActivationFunctionType, relu)
         if "strides" in op.attributes:
             options.strideH, options.strideW = op.attributes["strides"]
             options.padding = getattr(self._schema.Padding, op.attributes["padding"].upper())
-        if "pool" in op.attributes:
-            options.filterHeight, options.filterWidth = op.attributes["pool"]
-        if op.kind == "depthwise" and op.weights is not None:
-            depth = self._graph.activations[op.inputs[0]].shape[2]
-            options.depthMultiplier = op.weights.codes.shape[3] // depth
-        elif op.kind == "add":
-            options.potScaleInt16 = False
-        elif op.kind == "reshape":
-            options.newShape = [1, *self._graph.activations[op.output].shape]
         return options

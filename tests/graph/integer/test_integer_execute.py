@@ -21,7 +21,7 @@ from qnnlab.graph.integer.execute import (
     run_layers,
 )
 from qnnlab.graph.integer.model import Activation, IntegerGraph, Op, Weights
-from qnnlab.graph.integer.rounding import channel_multipliers, rounding_rule
+from qnnlab.graph.integer.rounding import channel_multipliers, rounding_named
 
 some = settings(max_examples=40)
 
@@ -46,7 +46,7 @@ def _loop_conv(graph: IntegerGraph, codes: NDArray[Any]) -> NDArray[Any]:
                 code = int(codes[sample, row, column, depth]) - source.zero_point
                 total += code * int(values[channel, i, j, depth])
         sums[sample, y, x, channel] = total
-    scaled = rounding_rule("tflm", "conv")(sums, channel_multipliers(graph, op), source.wide)
+    scaled = rounding_named("tflm").rule(sums, channel_multipliers(graph, op), source.wide)
     return np.clip(scaled + target.zero_point, target.code_low, target.code_high)
 
 

@@ -36,8 +36,8 @@ def _tiny() -> IntegerGraph:
     return IntegerGraph("tiny", activations, (op,), 0, 1)
 
 
-def _sealed(header: bytes, payload: bytes) -> bytes:
-    body = b"QNNI" + struct.pack("<HHII", 1, 0, len(header), len(payload)) + header + payload
+def _sealed(header: bytes, payload: bytes, version: int = 2) -> bytes:
+    body = b"QNNI" + struct.pack("<HHII", version, 0, len(header), len(payload)) + header + payload
     return body + struct.pack("<I", zlib.crc32(body))
 
 
@@ -85,7 +85,14 @@ def test_the_documented_bytes() -> None:
         "attributes": {},
         "weights": {"shape": [1, 3], "bits": 3, "codebook": None, "scales": 1},
         "biases": 1,
+        "constant": None,
     }
+
+
+def test_the_first_version_is_read() -> None:
+    header, payload = _opened(graph_to_bytes(_tiny()))
+    before = _sealed(header.replace(b',"constant":null', b""), payload, version=1)
+    assert graph_to_bytes(graph_from_bytes(before)) == graph_to_bytes(_tiny())
 
 
 @some
@@ -130,7 +137,7 @@ def test_a_broken_graph_is_not_written() -> None:
         (b"", "does not begin with QNNI"),
         (b"TFL3" + DATA, "does not begin with QNNI"),
         (b"QNNI", "truncated"),
-        (DATA[:4] + b"\2\0" + DATA[6:], "format version 2 is not supported, only 1"),
+        (DATA[:4] + b"\3\0" + DATA[6:], "format version 3 is not supported, only 1 and 2"),
         (DATA + b"\0", "its lengths need"),
         (DATA[:-4] + bytes(4), "its checksum is wrong"),
         (_sealed(b"[" * 100_000, b""), "its header is no JSON"),

@@ -16,7 +16,7 @@ from qnnlab.graph.integer.rounding import (
     ROUNDINGS,
     clamp_range,
     quantize_multiplier,
-    rounding_rule,
+    rounding_named,
     tflm_excess,
 )
 
@@ -26,7 +26,7 @@ below_one = st.floats(2.0**-40, 0.999)
 
 
 def _applied(name: str, acc: int, real: float, is_wide: bool = False) -> int:
-    rule = rounding_rule(name, "conv")
+    rule = rounding_named(name).rule
     return int(rule(np.array([acc], np.int64), np.array([real]), is_wide)[0])
 
 
@@ -103,7 +103,8 @@ def test_tflm_reduces_the_multiplier_of_64_bit_accumulators(acc: int, real: floa
 
 @given(st.integers(-(2**20), 2**20), below_one)
 def test_rules_differ_by_one_code_at_most(acc: int, real: float) -> None:
-    results = {_applied(name, acc, real) for name in ROUNDINGS}
+    # A shift in place of the multiplier is another model, not another rounding.
+    results = {_applied(name, acc, real) for name in ROUNDINGS if name != "power_of_two"}
     assert max(results) - min(results) <= 1
 
 
@@ -121,13 +122,15 @@ def test_float_rescale_rounds_the_product_half_away(acc: int, real: float) -> No
 
 
 def test_litert_reference_differs_in_dense_layers_only() -> None:
-    assert rounding_rule("litert_reference", "dense") is rounding_rule("float_rescale", "dense")
-    assert rounding_rule("litert_reference", "conv") is rounding_rule("tflm", "conv")
+    assert (
+        rounding_named("litert_reference").dense_rule is rounding_named("float_rescale").dense_rule
+    )
+    assert rounding_named("litert_reference").rule is rounding_named("tflm").rule
 
 
 def test_unknown_rounding() -> None:
     with pytest.raises(SpecError, match="unknown rounding 'tflmm'; did you mean tflm"):
-        rounding_rule("tflmm", "conv")
+        rounding_named("tflmm")
 
 
 def test_clamps() -> None:
@@ -142,10 +145,10 @@ def test_clamps() -> None:
 def test_excess_is_what_double_rounding_adds_above_zero(share: float) -> None:
     acc = np.arange(2**20, dtype=np.int64)
     shares = np.full(1, share)
-    added = rounding_rule("tflm", "conv")(acc, shares, False) - acc * share
+    added = rounding_named("tflm").rule(acc, shares, False) - acc * share
     excess = float(tflm_excess(shares)[0])
     assert added.mean() / share == pytest.approx(excess, rel=0.01)
-    less = rounding_rule("single", "conv")(acc, shares, False) - acc * share
+    less = rounding_named("single").rule(acc, shares, False) - acc * share
     assert abs(less.mean()) / share < 0.01
 
 
