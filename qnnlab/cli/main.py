@@ -13,8 +13,11 @@ from qnnlab.cli.claims import claims
 from qnnlab.cli.compare import compare
 from qnnlab.cli.console import PROFILES, examples
 from qnnlab.cli.data import data
+from qnnlab.cli.plan import plan
+from qnnlab.cli.rosetta import rosetta
 from qnnlab.cli.survey import survey
 from qnnlab.cli.tasks import download_missing, print_spread, task_name, tasks
+from qnnlab.cli.verdict import verdict
 from qnnlab.errors import QnnlabError
 
 
@@ -175,8 +178,11 @@ def notebooks_sync(folder: Path) -> None:
 cli.add_command(claims)
 cli.add_command(compare)
 cli.add_command(data)
+cli.add_command(plan)
+cli.add_command(rosetta)
 cli.add_command(survey)
 cli.add_command(tasks)
+cli.add_command(verdict)
 
 
 def main() -> None:

@@ -202,6 +202,16 @@ class Table:
             return np.empty(0, kind)
         return np.frombuffer(self._buffer.view, kind, count, start)
 
+    def vector_start(self, field: int) -> int:
+        """Byte position of a vector's first entry; raises ModelFormatError where it has none."""
+        vector = self._target(field)
+        if vector is None:
+            raise ModelFormatError(f"field {field} holds no vector")
+        start, count = self._buffer.extent(vector, 4)
+        if count == 0:
+            raise ModelFormatError(f"field {field} holds an empty vector")
+        return start
+
     def integers(self, field: int) -> tuple[int, ...]:
         """A vector of int32 as a tuple, empty where absent."""
         numbers = self.vector(field, "<i4")

@@ -33,7 +33,8 @@ from qnnlab.graph.tflite import parse_tflite
 #: XNNPACK on top (its default), and TFLite Micro.
 RUNTIMES: tuple[str, ...] = ("litert_reference", "litert_optimized", "litert_xnnpack", "tflm")
 
-_SHOWN = {
+#: How messages and tables name them.
+SHOWN = {
     "litert_reference": "LiteRT reference",
     "litert_optimized": "LiteRT optimized",
     "litert_xnnpack": "LiteRT XNNPACK",
@@ -53,7 +54,7 @@ _CPU_SLACK = 10
 
 _SOURCE_PREFIX = re.compile(r"^\S+\.(?:cc|h)(?::\d+)?:?\s+")
 _NODE = re.compile(r"Node (?P<kind>\w+) \(number (?P<index>\d+)\) failed")
-_ARENA_TOTAL = re.compile(r"\[RecordingMicroAllocator\] Arena allocation total (\d+) bytes")
+_ARENA = re.compile(r"\[RecordingMicroAllocator\] Arena allocation (total|head) (\d+) bytes")
 _CHATTER = ("INFO:", "WARNING:", "[RecordingMicroAllocator]")
 
 
@@ -63,14 +64,16 @@ class RuntimeRun:
 
     `outputs`: the model's first output for each sample, of shape (samples, …) where a leading
     dimension of 1 in the model's own shape is dropped; None for a model without outputs.
-    `arena_bytes`: the memory that TFLM took of its arena in all, on this 64-bit host; None for
-    LiteRT.
+    `arena_bytes`: the memory that TFLM took of its arena in all, on this 64-bit host, and
+    `activation_bytes` the part of it that holds activations and scratch, the same on any host;
+    None for LiteRT.
     """
 
     runtime: str
     version: str
     outputs: NDArray[Any] | None
     arena_bytes: int | None
+    activation_bytes: int | None = None
 
 
 def runtime_version(runtime: str) -> str:
@@ -126,7 +129,8 @@ def run_model(
         request = _prepare(folder, model, inputs, runtime, limits)
         code, stderr = _child(folder, runtime, timeout_s)
         outputs = _outcome(folder, request, code, stderr)
-    return RuntimeRun(runtime, version, outputs, _arena_taken(stderr))
+    arena = _arena_taken(stderr)
+    return RuntimeRun(runtime, version, outputs, arena.get("total"), arena.get("head"))
 
 
 def run_models(
@@ -222,9 +226,8 @@ def _default_arena(graph: Graph, memory_bytes: int) -> int:
     return min(needed, memory_bytes // 4) // _ARENA_ALIGNMENT * _ARENA_ALIGNMENT
 
 
-def _arena_taken(stderr: str) -> int | None:
-    total = _ARENA_TOTAL.search(stderr)
-    return int(total[1]) if total else None
+def _arena_taken(stderr: str) -> dict[str, int]:
+    return {part: int(size) for part, size in _ARENA.findall(stderr)}
 
 
 def _child(folder: Path, runtime: str, timeout_s: float) -> tuple[int, str]:
@@ -253,9 +256,9 @@ def _child(folder: Path, runtime: str, timeout_s: float) -> tuple[int, str]:
                 check=False,
             )
     except subprocess.TimeoutExpired:
-        raise RuntimeFault(f"{_SHOWN[runtime]} did not finish within {timeout_s:g} s") from None
+        raise RuntimeFault(f"{SHOWN[runtime]} did not finish within {timeout_s:g} s") from None
     except OSError as error:
-        raise RuntimeFault(f"{_SHOWN[runtime]} could not be started: {error.strerror}") from None
+        raise RuntimeFault(f"{SHOWN[runtime]} could not be started: {error.strerror}") from None
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - _STDERR_TAIL))
         return finished.returncode, stream.read().decode("utf-8", "replace")
@@ -265,7 +268,7 @@ def _outcome(
     folder: Path, request: Mapping[str, Any], code: int, stderr: str
 ) -> NDArray[Any] | None:
     """The outputs; raises what stands in their way."""
-    shown = _SHOWN[request["runtime"]]
+    shown = SHOWN[request["runtime"]]
     try:
         result = json.loads((folder / "result.json").read_text())
     except (OSError, ValueError):

@@ -61,6 +61,13 @@ def integer_graph(graph: Graph) -> IntegerGraph:
     return _GraphReader(graph).read()
 
 
+def integer_graph_places(graph: Graph) -> tuple[IntegerGraph, Mapping[int, int]]:
+    """The integer form, and by .tflite tensor the activation that stands for it; raises alike."""
+    reader = _GraphReader(graph)
+    made = reader.read()
+    return made, dict(reader.places)
+
+
 class _GraphReader:
     """Collects activations and operators; what can't be read is a reason, and goes on."""
 
@@ -68,7 +75,7 @@ class _GraphReader:
         self.graph = graph
         self.activations: list[Activation] = []
         self.ops: list[Op] = []
-        self._places: dict[int, int] = {}
+        self.places: dict[int, int] = {}
         self._reasons: list[str] = []
         self._lost: set[int] = set()
         self._arithmetic: set[int] = set()
@@ -91,7 +98,7 @@ class _GraphReader:
         return self._finished(source, target)
 
     def _finished(self, source: int | None, target: int | None) -> IntegerGraph:
-        if target is not None and target not in self._places and target not in self._lost:
+        if target is not None and target not in self.places and target not in self._lost:
             self._reasons.append("no operator that can be executed makes the output")
         if self._reasons or source is None or target is None:
             raise UnsupportedModel(tuple(dict.fromkeys(self._reasons)))
@@ -99,8 +106,8 @@ class _GraphReader:
             self.graph.name or "model",
             tuple(self.activations),
             tuple(self.ops),
-            self._places[source],
-            self._places[target],
+            self.places[source],
+            self.places[target],
         )
         try:
             return made.check()
@@ -161,9 +168,9 @@ class _GraphReader:
 
     def _place(self, index: int) -> int:
         """The activation that stands for a tensor, made where it is new."""
-        if index not in self._places:
-            self._places[index] = self.add(self._activation(self.graph.tensors[index]))
-        return self._places[index]
+        if index not in self.places:
+            self.places[index] = self.add(self._activation(self.graph.tensors[index]))
+        return self.places[index]
 
     def _activation(self, tensor: Tensor) -> Activation:
         name = printable(tensor.name)
@@ -192,7 +199,7 @@ class _GraphReader:
     def source(self, index: int) -> int:
         """The activation of an operand, a constant's codes as an operator of their own."""
         tensor = self.graph.tensors[index]
-        known = index in self._places
+        known = index in self.places
         place = self._place(index)
         if tensor.is_constant and not known:
             codes = tensor.values().astype(np.int16).reshape(self.activations[place].shape)

@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnlab.errors import MissingExtra, ModelFormatError
+from qnnlab.errors import ModelFormatError
 from qnnlab.graph.integer.kinds import KINDS
 from qnnlab.graph.integer.kinds.kind import Form
 from qnnlab.graph.integer.model import Activation, IntegerGraph, Op, Weights, channel_axis
-from qnnlab.graph.schema import IDENTIFIER, VERSION
+from qnnlab.graph.schema import VERSION
+from qnnlab.graph.writing import constant_buffer, packed_model, tflite_schema
 from qnnlab.numerics.packing import pack
-
-# Kernels read constants as words; LiteRT maps the file and wants them aligned in it.
-_ALIGNMENT = 16
 
 # The first versions of operators that take int4 weights with int8 activations.
 _INT4_VERSIONS = {"CONV_2D": 7, "DEPTHWISE_CONV_2D": 6, "FULLY_CONNECTED": 10}
@@ -30,23 +28,14 @@ def to_tflite(graph: IntegerGraph, int4: bool = False) -> bytes:
     Micro does not take. Raises MissingExtra without LiteRT, whose schema it writes with.
     """
     graph.check()
-    try:
-        import flatbuffers  # type: ignore[import-untyped]
-        from ai_edge_litert import schema_py_generated as schema
-    except ImportError:
-        raise MissingExtra(
-            "writing a .tflite needs ai-edge-litert: pip install qnnlab[runtimes]"
-        ) from None
+    schema = tflite_schema()
     for activation in graph.activations:
         if activation.bits not in (8, 16):
             raise ModelFormatError(
                 f"activation {activation.name!r} has {activation.bits} bits; "
                 "a .tflite holds 8 or 16"
             )
-    model = _Writer(schema, graph, int4).model()
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), IDENTIFIER)
-    return bytes(builder.Output())
+    return packed_model(_Writer(schema, graph, int4).model())
 
 
 class _Writer:
@@ -118,18 +107,7 @@ class _Writer:
         return len(self._tensors) - 1
 
     def _buffer(self, data: bytes) -> int:
-        raw = np.frombuffer(data, np.uint8)
-        buffer = self._schema.BufferT()
-        buffer.data = raw
-        plain = buffer.Pack
-
-        def pack(builder: Any) -> int:
-            builder.Prep(_ALIGNMENT, raw.size)
-            offset: int = plain(builder)
-            return offset
-
-        buffer.Pack = pack
-        self._buffers.append(buffer)
+        self._buffers.append(constant_buffer(self._schema, data))
         return len(self._buffers) - 1
 
     def _operator(self, op: Op) -> Any:

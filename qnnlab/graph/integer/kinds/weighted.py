@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,15 +161,15 @@ def _rule(call: Call) -> Rule:
     return call.rounding.dense_rule if call.op.kind == "dense" else call.rounding.rule
 
 
-def requantized(call: Call, accumulators: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Output codes, not clamped, of accumulators (samples, …, channels)."""
+def requantized(call: Call, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Output codes, not clamped, of accumulators `sums` (samples, …, channels), bias added."""
     if call.op.bias is not None:
-        accumulators = accumulators + call.op.bias
+        sums = sums + call.op.bias
     wide = call.op.weights is not None and call.source.wide
     rounding, relu = call.rounding, call.op.weights is None and call.op.relu is not None
     float32 = rounding.float32_factors if relu else rounding.float32_multipliers
     multipliers = channel_multipliers(call.graph, call.op, float32)
-    return _rule(call)(accumulators, multipliers, wide) + call.target.zero_point
+    return _rule(call)(sums, multipliers, wide) + call.target.zero_point
 
 
 def _float_for(call: Call) -> type[np.floating]:
@@ -194,14 +194,14 @@ def _product(rows: NDArray[np.floating], values: NDArray[np.int8]) -> NDArray[np
     return (rows @ flat.T).astype(np.int64)
 
 
-def _conv(call: Call) -> NDArray[np.int64]:
+def _conv_sums(call: Call) -> NDArray[np.int64]:
     values = _values(call)
     channels, height, width, depth = values.shape
     image = _as_float(call, _float_for(call))
     groups = image.shape[3] // depth
     if (height, width) == (1, 1) and groups == 1:
         down, right = pair(call.op, "strides")
-        return requantized(call, _product(image[:, ::down, ::right], values))
+        return _product(image[:, ::down, ::right], values)
     size, step = (height, width), dilations_of(call.op)
     views = windows(image, call.op, size, 0, step)
     share = channels // groups
@@ -211,7 +211,7 @@ def _conv(call: Call) -> NDArray[np.int64]:
         )
         for g in range(groups)
     ]
-    return requantized(call, np.concatenate(parts, axis=3) if groups > 1 else parts[0])
+    return np.concatenate(parts, axis=3) if groups > 1 else parts[0]
 
 
 def _rows(views: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -219,28 +219,27 @@ def _rows(views: NDArray[np.floating]) -> NDArray[np.floating]:
     return moved.reshape(*moved.shape[:3], -1)
 
 
-def _dense(call: Call) -> NDArray[np.int64]:
+def _dense_sums(call: Call) -> NDArray[np.int64]:
     values = _values(call)
     rows = _as_float(call, _float_for(call)).reshape(-1, values.shape[1])
-    made = requantized(call, _product(rows, values))
-    return made.reshape(len(call.inputs[0]), *call.target.shape)
+    return _product(rows, values).reshape(len(call.inputs[0]), *call.target.shape)
 
 
-def _depthwise(call: Call) -> NDArray[np.int64]:
+def _depthwise_sums(call: Call) -> NDArray[np.int64]:
     kind = _float_for(call)
     values = _values(call)[0].astype(kind)
     height, width, channels = values.shape
     image = _as_float(call, kind)
     image = np.repeat(image, channels // image.shape[3], axis=3)
     views = windows(image, call.op, (height, width), 0, dilations_of(call.op))
-    accumulators = np.zeros(views.shape[:4], kind)
+    sums = np.zeros(views.shape[:4], kind)
     for row in range(height):
         for column in range(width):
-            accumulators += views[..., row, column] * values[row, column]
-    return requantized(call, accumulators.astype(np.int64))
+            sums += views[..., row, column] * values[row, column]
+    return sums.astype(np.int64)
 
 
-def _transpose_conv(call: Call) -> NDArray[np.int64]:
+def _transpose_conv_sums(call: Call) -> NDArray[np.int64]:
     """Each input pixel spreads its products over a window of the output."""
     values = _values(call)
     channels, height, width, _ = values.shape
@@ -264,7 +263,24 @@ def _transpose_conv(call: Call) -> NDArray[np.int64]:
     result = np.zeros((samples, *extents, channels), np.int64)
     inside = spread[:, top : top + extents[0], left : left + extents[1]]
     result[:, : inside.shape[1], : inside.shape[2]] = inside
-    return requantized(call, result)
+    return result
+
+
+_SUMS: Mapping[str, Callable[[Call], NDArray[np.int64]]] = {
+    "conv": _conv_sums,
+    "depthwise": _depthwise_sums,
+    "dense": _dense_sums,
+    "transpose_conv": _transpose_conv_sums,
+}
+
+
+def accumulators(call: Call) -> NDArray[np.int64]:
+    """The sums of products (samples, *output shape), bias not counted."""
+    return _SUMS[call.op.kind](call)
+
+
+def _run(call: Call) -> NDArray[np.int64]:
+    return requantized(call, accumulators(call))
 
 
 def _conv_form(graph: IntegerGraph, op: Op) -> Form:
@@ -338,11 +354,11 @@ def _read_transpose_conv(operator: OperatorReader) -> None:
 _PLACED = ("strides", "padding")
 
 
-def _placed(name: str, run: Callable[[Call], NDArray[np.int64]]) -> Kind:
+def _placed(name: str) -> Kind:
     return Kind(
         name,
         _check_conv,
-        run,
+        _run,
         _conv_form,
         weighted=True,
         relu=True,
@@ -352,13 +368,13 @@ def _placed(name: str, run: Callable[[Call], NDArray[np.int64]]) -> Kind:
 
 
 KINDS = (
-    _placed("conv", _conv),
-    _placed("depthwise", _depthwise),
-    Kind("dense", _check_dense, _dense, _dense_form, weighted=True, relu=True),
+    _placed("conv"),
+    _placed("depthwise"),
+    Kind("dense", _check_dense, _run, _dense_form, weighted=True, relu=True),
     Kind(
         "transpose_conv",
         _check_transpose_conv,
-        _transpose_conv,
+        _run,
         _transpose_conv_form,
         weighted=True,
         attributes=_PLACED,
