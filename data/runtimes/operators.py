@@ -6,8 +6,7 @@ of the weights.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -30,13 +29,9 @@ GRIDS: dict[str, dict[str, tuple[float, int]]] = {
     "unit": {"int8": (1 / 256, -128), "int16": (1 / 32768, 0), "uint8": (1 / 256, 0)},
     "sign": {"int8": (1 / 128, 0), "int16": (1 / 32768, 0), "uint8": (1 / 128, 128)},
     "log": {"int8": (1 / 16, 127), "int16": (1 / 2048, 0), "uint8": (1 / 16, 255)},
-    # Of QUANTIZE and DEQUANTIZE, where an int32 has a scale too.
-    "from": {"int8": (0.05, 13), "int16": (0.002, 0), "uint8": (0.05, 115), "int32": (0.001, 0)},
-    "to": {"int8": (0.06, -15), "int16": (0.0025, 0), "uint8": (0.06, 110), "int32": (0.001, 0)},
-    # Of SVDF. The output of EMBEDDING_LOOKUP has the grid `weights`: that of its table.
-    "time": {"int8": (0.005, 0), "int16": (1 / 32768, 0)},
-    "state": {"int16": (0.001, 0)},
 }
+# Of QUANTIZE and DEQUANTIZE, where an int32 has a scale too.
+GRIDS["from"], GRIDS["to"] = (GRIDS[end] | {"int32": (0.001, 0)} for end in ("input", "output"))
 
 
 class Scheme(NamedTuple):
@@ -87,7 +82,8 @@ class Operand:
     `constant`, `weights`, `bias`, `state` or `output`. `dtype`: `*` is the type of the
     activations, `to` that of a conversion's output; three types are those of float, hybrid and
     integer rows; on weights, the type where they are no constant. `values`: fixed stored values
-    in place of random ones. `of`: for a bias, the operands whose scales multiply to its own.
+    in place of random ones. `grid`: a name of GRIDS, or `weights` for that of the weights. `of`:
+    for a bias, the operands whose scales multiply to its own.
     """
 
     role: str
@@ -104,9 +100,9 @@ class Case:
     """Operands in the order of the operator, outputs last.
 
     `options`: fields of the schema's table for the operator. `table`: its name where it is not the
-    operator's, without `Options`. `positive`: feed no value below 0.2 (or
-    1 where there is no scale). `boolean`: rows for `any` type mean bool. `copies`: the output is
-    the input in another type, which needs no float model to tell.
+    operator's, without `Options`. `positive`: feed no value below 0.3 (or 1 where there is no
+    scale). `boolean`: rows for `any` type mean bool. `truth`: the output for a real input, where
+    that is simpler or safer than to run a float model.
     """
 
     operands: tuple[Operand, ...]
@@ -115,7 +111,7 @@ class Case:
     version: int = 1
     positive: bool = False
     boolean: bool = False
-    copies: bool = False
+    truth: Callable[[Array], Array] | None = None
     destinations: tuple[str, ...] = ("",)
 
 
@@ -129,11 +125,7 @@ def _data(*shape: int, dtype: str = "*", grid: str = "input", values: Any = None
 
 
 def _const(values: Any) -> Operand:
-    return Operand("constant", _shape(values), "int32", "none", values)
-
-
-def _shape(values: Any) -> tuple[int, ...]:
-    return (len(values), *_shape(values[0])) if isinstance(values, list) else ()
+    return Operand("constant", np.shape(values), "int32", "none", values)
 
 
 def _weights(*shape: int, axis: int = 0, dtype: str = "int8") -> Operand:
@@ -164,10 +156,6 @@ def _map(n: int = 1, grid: str = "output", dtype: str = "*", **options: Any) -> 
     return _case(*[_data(*MAP)] * n, _out(*MAP, grid=grid, dtype=dtype), **options)
 
 
-def _vector(grid: str, **options: Any) -> Case:
-    return _case(_data(1, 16), _out(1, 16, grid=grid), **options)
-
-
 def _reduced(grid: str = "output", **options: Any) -> Case:
     operands = (_data(*MAP), _const([1, 2]), _out(1, 1, 1, 8, grid=grid))
     return _case(*operands, table="Reducer", keepDims=True, **options)
@@ -186,8 +174,18 @@ _ARITHMETIC = {
     "ADD_N": _case(*[_data(2, 8)] * 3, _out(2, 8)),
 }
 
-_POOL = {"padding": _VALID, "strideW": 2, "strideH": 2, "filterWidth": 2, "filterHeight": 2}
-_POOLED = _case(_data(*MAP), _kept(1, 2, 2, 8), table="Pool2D", **_POOL)
+_EVEN = {"padding": _SAME, "strideW": 1, "strideH": 1}
+_HALF = {"padding": _VALID, "strideW": 2, "strideH": 2, "filterWidth": 2, "filterHeight": 2}
+
+
+def _normalized(real: Array) -> Array:
+    """LiteRT's reference kernel of LOCAL_RESPONSE_NORMALIZATION errs at the first channels."""
+    squares = np.pad(real**2, [(0, 0)] * 3 + [(2, 2)])
+    normalized: Array = real / np.sqrt(1 + sum(squares[..., k : k + 8] for k in range(5)))
+    return normalized
+
+
+_POOLED = _case(_data(*MAP), _kept(1, 2, 2, 8), table="Pool2D", **_HALF)
 _PICKED = _case(_data(*MAP), _const([3]), _out(1, 4, 4, dtype="int32"), outputType=_INT32)
 
 _FUNCTIONS = {
@@ -200,10 +198,12 @@ _FUNCTIONS = {
     "LEAKY_RELU": _map(alpha=0.1),
     "LOGISTIC": _map(grid="unit"),
     "TANH": _map(grid="sign"),
-    "SOFTMAX": _vector("unit", beta=1.0),
-    "LOG_SOFTMAX": _vector("log"),
-    "L2_NORMALIZATION": _vector("sign", table="L2Norm"),
-    "LOCAL_RESPONSE_NORMALIZATION": _map(radius=2, bias=1.0, alpha=1.0, beta=0.5),
+    "SOFTMAX": _map(grid="unit", beta=1.0),
+    "LOG_SOFTMAX": _map(grid="log"),
+    "L2_NORMALIZATION": _map(grid="sign", table="L2Norm"),
+    "LOCAL_RESPONSE_NORMALIZATION": _map(
+        radius=2, bias=1.0, alpha=1.0, beta=0.5, truth=_normalized
+    ),
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), _POOLED),
     "CUMSUM": _case(_data(1, 8), _const([1]), _out(1, 8)),
     **dict.fromkeys(("ARG_MAX", "ARG_MIN"), _PICKED),
@@ -216,13 +216,12 @@ _PADS = _const([[0, 0], [1, 1], [1, 1], [0, 0]])
 _PADDED = _kept(1, 6, 6, 8)
 _BLOCK = (_const([2, 2]), _const([[0, 0], [0, 0]]))
 _ANY = Operand("constant", ())
-_RESIZED = _case(
-    *(_data(*MAP), _const([8, 8]), _kept(1, 8, 8, 8)), version=3, halfPixelCenters=True
-)
+_RESIZED = _case(_data(*MAP), _const([8, 8]), _kept(1, 8, 8, 8), version=3, halfPixelCenters=True)
 _CHOSEN = _case(_data(1, 8, dtype="bool"), _data(1, 8), _data(1, 8), _kept(1, 8))
 _CORNERS = (_const([0, 0, 0, 0]), _const([1, 4, 4, 8]), _const([1, 2, 2, 1]))
+_PARTS = (_const([5, 3]), _const([1]))
 _TOP = (_kept(1, 3), _out(1, 3, dtype="int32"))
-_INDICES = _data(2, dtype="int32", grid="none", values=[0, 2])
+_INDICES = _data(2, dtype="int32", grid="none", values=[1, 7])
 
 _SHAPES = {
     "RESHAPE": _case(_data(*MAP), _kept(1, 128), newShape=[1, 128]),
@@ -251,9 +250,7 @@ _SHAPES = {
     "PACK": _case(*[_data(4, 4)] * 2, _kept(2, 4, 4), valuesCount=2, axis=0),
     "UNPACK": _case(_data(2, 4), *[_kept(4)] * 2, num=2, axis=0),
     "SPLIT": _case(_const([1]), _data(1, 8), *[_kept(1, 4)] * 2, numSplits=2),
-    "SPLIT_V": _case(
-        *(_data(1, 8), _const([5, 3]), _const([1]), _kept(1, 5), _kept(1, 3)), numSplits=2
-    ),
+    "SPLIT_V": _case(_data(1, 8), *_PARTS, _kept(1, 5), _kept(1, 3), numSplits=2),
     **dict.fromkeys(("SELECT", "SELECT_V2"), _CHOSEN),
     # No stored value may be 0: the output has a place for each.
     "WHERE": _case(_data(8), _out(8, 1, dtype="int64"), positive=True),
@@ -263,7 +260,7 @@ _SHAPES = {
     "DYNAMIC_UPDATE_SLICE": _case(_data(4, 4), _data(2, 2), _const([1, 1]), _kept(4, 4)),
     "SCATTER_ND": _case(_const([[0], [2]]), _data(2, 4), _const([4, 4]), _kept(4, 4)),
     "REVERSE_SEQUENCE": _case(_data(2, 4), _const([2, 3]), _kept(2, 4), seqDim=1, batchDim=0),
-    "ONE_HOT": _case(_INDICES, _const(4), _ANY, _ANY, _kept(2, 4), axis=-1),
+    "ONE_HOT": _case(_INDICES, _const(8), _ANY, _ANY, _kept(2, 8), axis=-1),
     "BROADCAST_ARGS": _case(
         _data(2, dtype="int32", values=[1, 4]), _const([3, 4]), _out(2, dtype="int32")
     ),
@@ -273,45 +270,43 @@ _CONVERSIONS = {
     "CAST": _case(
         *(_data(8, grid="none"), _out(8, dtype="to", grid="none")),
         positive=True,
-        copies=True,
+        truth=np.asarray,
         destinations=("int8", "int16", "float32", "int32", "uint8"),
     ),
     "QUANTIZE": _case(
         *(_data(8, grid="from"), _out(8, dtype="to", grid="to")),
-        copies=True,
+        truth=np.asarray,
         destinations=("int8", "int16", "uint8", "int32"),
     ),
-    "DEQUANTIZE": _case(_data(8, grid="from"), _out(8, dtype="float32"), copies=True),
-}
-
-_CONV: dict[str, Any] = {
-    **{"padding": _SAME, "strideW": 1, "strideH": 1, "dilationWFactor": 1, "dilationHFactor": 1}
+    "DEQUANTIZE": _case(_data(8, grid="from"), _out(8, dtype="float32"), truth=np.asarray),
 }
 
 _WEIGHTED = {
     "CONV_2D": _case(
         *(_data(1, 6, 6, 4), _weights(8, 3, 3, 4), _bias(8), _out(1, 6, 6, 8, grid="wide")),
-        version=3,
-        **_CONV,
+        **_EVEN | {"version": 3},
     ),
     "DEPTHWISE_CONV_2D": _case(
         *(_data(1, 6, 6, 8), _weights(1, 3, 3, 8, axis=3), _bias(8), _out(1, 6, 6, 8, grid="wide")),
-        version=3,
-        depthMultiplier=1,
-        **_CONV,
+        **_EVEN | {"version": 3, "depthMultiplier": 1},
     ),
     "FULLY_CONNECTED": _case(
         *(_data(1, 16), _weights(8, 16), _bias(8), _out(1, 8, grid="wide")), version=4
     ),
     "TRANSPOSE_CONV": _case(
-        *(_const([1, 8, 8, 8]), _weights(8, 3, 3, 4), _data(1, 4, 4, 4)),
-        *(_bias(8, of=(2, 1)), _out(1, 8, 8, 8, grid="wide")),
-        **{"version": 3, "padding": _SAME, "strideW": 2, "strideH": 2},
+        *(_const([1, 8, 8, 8]), _weights(8, 3, 3, 4), _data(1, 4, 4, 4), _bias(8, of=(2, 1))),
+        _out(1, 8, 8, 8, grid="wide"),
+        **_EVEN | {"version": 3, "strideW": 2, "strideH": 2},
     ),
     "CONV_3D": _case(
         *(_data(1, 4, 4, 4, 2), _weights(3, 3, 3, 2, 4, axis=4), _bias(4)),
         _out(1, 4, 4, 4, 4, grid="wide"),
-        **{**_CONV, "strideD": 1, "dilationDFactor": 1},
+        **_EVEN | {"strideD": 1},
+    ),
+    "CONV_3D_TRANSPOSE": _case(
+        *(_const([1, 4, 4, 4, 2]), _weights(3, 3, 3, 2, 4), _data(1, 4, 4, 4, 4)),
+        _out(1, 4, 4, 4, 2, grid="wide"),
+        **_EVEN | {"strideD": 1, "table": "Conv3D"},
     ),
     "BATCH_MATMUL": _case(
         *(_data(1, 4, 8), _weights(1, 8, 4, axis=2, dtype="*"), _out(1, 4, 4, grid="wide")),
@@ -321,38 +316,19 @@ _WEIGHTED = {
     "EMBEDDING_LOOKUP": _case(_INDICES, _weights(10, 8), _out(2, 8, grid="weights")),
     "SVDF": _case(
         *(_data(1, 8), _weights(4, 8)),
-        Operand("constant", (4, 3), ("float32", "int8", "int16"), "time"),
+        Operand("constant", (4, 3), ("float32", "int8", "int16"), "sign"),
         _bias(4, of=(4, 2)),
-        Operand("state", (1, 12), ("float32", "float32", "int16"), "state"),
-        _out(1, 4),
-        **{"version": 3, "rank": 1},
+        *(Operand("state", (1, 12), ("float32", "float32", "int16")), _out(1, 4)),
+        version=3,
+        rank=1,
     ),
 }
 
 CASES: dict[str, Case] = {**_ARITHMETIC, **_FUNCTIONS, **_SHAPES, **_CONVERSIONS, **_WEIGHTED}
 
 
-def tensors_of(case: Case, scheme: Scheme, to: str) -> list[Tensor]:
-    """The operands of a case as tensors, with the same random values each time."""
-    random = np.random.default_rng(zlib.crc32("/".join((*scheme, to)).encode()))
-    tensors: list[Tensor] = []
-    for operand in case.operands:
-        dtype = _dtype(operand, scheme, to)
-        scale, zero_point = _grid(case, operand, scheme, dtype) or (None, 0)
-        tensor = Tensor(operand.role, dtype, operand.shape, None, scale, zero_point, operand.axis)
-        if operand.values is not None:
-            fixed = np.asarray(operand.values, dtype).reshape(operand.shape)
-            tensor = replace(tensor, stored=fixed)
-        elif operand.role not in ("output", "state"):
-            tensor = replace(tensor, stored=_drawn(tensor, case.positive, random))
-        later = any(other.role == "data" for other in tensors)
-        if (operand.role == "data" and later) or (operand.role == "weights" and not scheme.weights):
-            tensor = replace(tensor, via="RESHAPE")
-        tensors.append(tensor)
-    return tensors
-
-
-def _dtype(operand: Operand, scheme: Scheme, to: str) -> str:
+def dtype_of(operand: Operand, scheme: Scheme, to: str) -> str:
+    """Type of an operand in a row; `to`: that of a conversion's output."""
     float_row = scheme.activations == "float32"
     if isinstance(operand.dtype, tuple):
         return operand.dtype[2 if not float_row else int(scheme.weights != "float32")]
@@ -364,7 +340,7 @@ def _dtype(operand: Operand, scheme: Scheme, to: str) -> str:
     return {"*": scheme.activations, "to": to}.get(operand.dtype, operand.dtype)
 
 
-def _grid(case: Case, operand: Operand, scheme: Scheme, dtype: str) -> Grid:
+def grid_of(case: Case, operand: Operand, scheme: Scheme, dtype: str) -> Grid:
     """Scales and zero point of an operand."""
     if operand.role == "weights":
         limit = _LIMITS.get(dtype)
@@ -375,13 +351,13 @@ def _grid(case: Case, operand: Operand, scheme: Scheme, dtype: str) -> Grid:
         return 0.6 / limit * spread, 128 if dtype == "uint8" else 0
     if operand.role == "bias" and dtype != "float32":
         factors = [case.operands[index] for index in operand.of]
-        grids = [_grid(case, factor, scheme, _dtype(factor, scheme, "")) for factor in factors]
+        grids = [grid_of(case, factor, scheme, dtype_of(factor, scheme, "")) for factor in factors]
         # Float weights under an integer bias make no sense, but have to be refused as such.
         first, second = (np.array([0.005]) if grid is None else grid[0] for grid in grids)
         return first * second, 0
     if operand.grid == "weights":
         table = next(other for other in case.operands if other.role == "weights")
-        return None if dtype == "float32" else _grid(case, table, scheme, scheme.weights)
+        return None if dtype == "float32" else grid_of(case, table, scheme, scheme.weights)
     grid = GRIDS[operand.grid].get(dtype) if operand.role != "bias" else None
     return None if grid is None else (np.array([grid[0]]), grid[1])
 
@@ -390,7 +366,7 @@ def _grid(case: Case, operand: Operand, scheme: Scheme, dtype: str) -> Grid:
 _LIMITS = {"int4": 7, "int8": 127, "uint8": 127, "int16": 32767}
 
 
-def _drawn(tensor: Tensor, positive: bool, random: np.random.Generator) -> Array:
+def drawn(tensor: Tensor, positive: bool, random: np.random.Generator) -> Array:
     """Random stored values: data within ±4, biases and constants ±2, weights over all."""
     kind = np.dtype("int8" if tensor.dtype == "int4" else tensor.dtype)
     if tensor.dtype == "bool":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qnnlab.errors import ModelFormatError
+from qnnlab.graph.memory.lifetimes import activation_buffers, live_bytes
 from qnnlab.graph.model import Graph, Operator, Tensor
 from qnnlab.graph.parameters import (
     bias_of,
@@ -104,7 +105,7 @@ def graph_costs(graph: Graph) -> GraphCosts:
         constant_bytes=sum(t.n_bytes for t in constants),
         weight_zero_fraction=_zero_fraction(stored_once(weights.values())),
         largest_activation_bytes=max(activations, default=0),
-        peak_live_bytes=_peak_live_bytes(graph),
+        peak_live_bytes=int(live_bytes(activation_buffers(graph), aligned=False).max(initial=0)),
     )
 
 
@@ -221,29 +222,3 @@ def _zero_fraction(weights: list[Tensor]) -> float | None:
         total += values.size
         zeros += int(np.count_nonzero(values == zero_codes(tensor)))
     return zeros / total if total else None
-
-
-def _peak_live_bytes(graph: Graph) -> int:
-    """Sweep over the sequence: an activation lives from its making to its last use."""
-    steps = len(graph.operators)
-    first = dict.fromkeys(graph.inputs, 0)
-    last = dict.fromkeys(graph.inputs, 0)
-    for operator in graph.operators:
-        for index in operator.outputs:
-            first[index] = last[index] = operator.index
-        for index in operator.inputs:
-            if index in first:
-                last[index] = operator.index
-    last.update((index, steps) for index in graph.outputs if index in first)
-    change = [0] * (steps + 2)
-    for index, start in first.items():
-        tensor = graph.tensors[index]
-        if not tensor.variable:
-            change[start] += tensor.n_bytes
-            change[last[index] + 1] -= tensor.n_bytes
-    states = sum(t.n_bytes for t in graph.tensors if t.variable)
-    live = peak = states
-    for step in change:
-        live += step
-        peak = max(peak, live)
-    return peak

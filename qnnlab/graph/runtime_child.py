@@ -16,6 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+#: Before the messages of each model of a batch, with its number.
+BATCH_MARK = "[qnnlab] model "
+
 _Array = NDArray[Any]
 
 
@@ -84,7 +87,8 @@ def _fitted(details: Mapping[str, Any], sample: _Array | None) -> _Array:
     shape = tuple(int(extent) for extent in details["shape"])
     if sample is None:
         return np.zeros(shape, details["dtype"])
-    return np.ascontiguousarray(sample.reshape(shape))
+    # `ascontiguousarray` would give a scalar a dimension.
+    return np.asarray(sample.reshape(shape), order="C")
 
 
 def _samples(inputs: _Array | None) -> Iterator[_Array | None]:
@@ -146,6 +150,8 @@ def main(folder: Path) -> None:
         return
     for place in range(*request["batch"]):
         part = folder / str(place)
+        # So that the parent can tell whose words are whose.
+        print(f"{BATCH_MARK}{place}", file=sys.stderr, flush=True)
         _serve(part, json.loads((part / "request.json").read_text()))
 
 

@@ -27,6 +27,7 @@ from qnnlab.errors import RuntimeFault, RuntimeUnavailable, SpecError, unknown_n
 from qnnlab.graph.checks import shape_text
 from qnnlab.graph.costs import graph_costs
 from qnnlab.graph.model import Graph
+from qnnlab.graph.runtime_child import BATCH_MARK
 from qnnlab.graph.tflite import parse_tflite
 
 #: The interpreters by name: LiteRT with its reference kernels, with its optimized ones, with
@@ -160,11 +161,13 @@ def run_models(
             batch = {**requests[start], "batch": [start, len(jobs)]}
             (folder / "request.json").write_text(json.dumps(batch))
             code, stderr = _child(folder, runtime, timeout_s)
+            words = _by_model(stderr)
             for place in range(start, len(jobs)):
                 part = folder / str(place)
                 done = (part / "result.json").exists()
                 try:
-                    outputs = _outcome(part, requests[place], 0 if done else code, stderr)
+                    told = words.get(place, stderr)
+                    outputs = _outcome(part, requests[place], 0 if done else code, told)
                     results.append(RuntimeRun(runtime, version, outputs, None))
                 except RuntimeFault as error:
                     results.append(error)
@@ -172,6 +175,13 @@ def run_models(
                     # The process ended here; another one goes on with the next job.
                     break
     return results
+
+
+def _by_model(stderr: str) -> dict[int, str]:
+    """What was printed while each model of a batch ran."""
+    parts = stderr.split(BATCH_MARK)[1:]
+    numbered = (part.partition("\n") for part in parts)
+    return {int(number): words for number, _, words in numbered if number.strip().isdigit()}
 
 
 @dataclass(frozen=True)

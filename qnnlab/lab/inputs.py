@@ -38,7 +38,7 @@ def load_samples(path: Path | str, graph: Graph, limit: int | None = None) -> Sa
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise DataError(f"{path}: no .npz that can be read: {error}") from None

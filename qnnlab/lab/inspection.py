@@ -10,7 +10,13 @@ from typing import Any
 from qnnlab.graph.costs import GraphCosts, OperatorCost, graph_costs
 from qnnlab.graph.model import Graph, Tensor
 from qnnlab.graph.tflite import read_tflite
-from qnnlab.lab.measure import arena_value, cost_values, try_runtime
+from qnnlab.lab.measure import (
+    arena_value,
+    cost_values,
+    integer_values,
+    memory_values,
+    try_runtime,
+)
 from qnnlab.targets import Fit, fit_platforms
 from qnnlab.values import Value
 
@@ -86,6 +92,6 @@ def inspect_model(path: Path | str) -> Inspection:
     tflite = path.read_bytes()
     costs = graph_costs(graph)
     arena = arena_value(try_runtime(tflite, None, "tflm"))
-    values = (*cost_values(tflite, costs), arena)
+    values = (*cost_values(tflite, costs), *memory_values(graph), *integer_values(graph), arena)
     fits = fit_platforms(len(tflite), None if arena.value is None else int(arena.value))
     return Inspection(path.name, graph, costs, values, tuple(fits))

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import qnnlab
-from qnnlab.errors import RuntimeFault, RuntimeUnavailable
+from qnnlab.errors import RuntimeFault, RuntimeUnavailable, UnsupportedModel
 from qnnlab.graph.costs import GraphCosts, graph_costs
-from qnnlab.graph.integer.costs import graph_macs
+from qnnlab.graph.integer.costs import graph_macs, integer_costs
 from qnnlab.graph.integer.execute import dequantize_output, quantize_input, run_integer
 from qnnlab.graph.integer.file import graph_to_bytes
 from qnnlab.graph.integer.model import IntegerGraph
+from qnnlab.graph.integer.reader import integer_graph
+from qnnlab.graph.memory import memory_timeline, plan_memory
 from qnnlab.graph.model import Graph
 from qnnlab.graph.runtimes import RuntimeRun, run_model
 from qnnlab.graph.tflite import parse_tflite
@@ -27,7 +29,7 @@ from qnnlab.numerics.affine import Affine, CodeRange, dequantize, quantize
 from qnnlab.numerics.agreement import agreement
 from qnnlab.tasks import Split, Task
 from qnnlab.tasks.metrics import METRICS
-from qnnlab.values import Value
+from qnnlab.values import Kind, Value
 
 # The integer executor of `qnnlab.graph.integer`, which rounds as TFLM does.
 INTEGER = "integer"
@@ -93,6 +95,35 @@ def cost_values(tflite: bytes, costs: GraphCosts) -> Iterator[Value]:
     yield Value("largest_activation_bytes", largest, "B", "measured", counted)
     bound = "largest sum of live activations over the operator sequence: a lower bound"
     yield Value("peak_live_bytes", costs.peak_live_bytes, "B", "estimated", bound)
+
+
+def memory_values(graph: Graph) -> Iterator[Value]:
+    """Which operator sets the peak of live activations, and what our plan makes of it."""
+    steps = memory_timeline(graph)
+    peak = max(steps, key=lambda step: step.total, default=None)
+    where = None if peak is None else f"{peak.operator} {peak.name}"
+    reason = "it has no operators" if peak is None else None
+    yield Value("peak_operator", where, "", "measured", "most live activations", reason)
+    plan = "qnnlab memory planner, in place where legal, scratch not counted"
+    yield Value("planned_bytes", plan_memory(graph).peak_bytes, "B", "estimated", plan)
+
+
+def integer_values(graph: Graph) -> Iterator[Value]:
+    """What is counted on the integer form, or why there is none."""
+    counted, reason = "counted on the integer form", None
+    try:
+        costs = integer_costs(integer_graph(graph))
+    except UnsupportedModel as error:
+        costs, reason = None, str(error)
+    for name, unit, source in (
+        ("live_macs", "MAC", f"{counted}, dead channels left out"),
+        ("dead_channels", "", f"{counted}: constant, or never read"),
+        ("bit_operations", "", f"{counted}: MACs × weight bits × activation bits"),
+        ("moved_bytes", "B", f"{counted}: each operand read, each result written once"),
+    ):
+        value = None if costs is None else int(getattr(costs, name))
+        kind: Kind = "estimated" if name == "moved_bytes" else "measured"
+        yield Value(name, value, unit, kind, source, reason)
 
 
 def _file_values(content: bytes, what: str) -> Iterator[Value]:

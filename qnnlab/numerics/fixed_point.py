@@ -59,6 +59,9 @@ def exp_of_negative(value: Raw, integer_bits: int) -> Raw:
         if integer_bits > place - 2:
             bit = np.int64(1) << (fractional + place - 2)
             result = np.where(remainder & bit, high_product(result, factor), result)
+    if integer_bits > 5:
+        # The table of exponentials ends at −16: below −32 nothing is left.
+        result = np.where(value < -(np.int64(32) << fractional), 0, result)
     return np.where(value == 0, _HIGH, result)
 
 

@@ -27,10 +27,10 @@ _WEIGHTS_AT = {
     "TRANSPOSE_CONV": 1,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": 2,
 }
-_DATA_AT = {"TRANSPOSE_CONV": 2, "SPLIT": 1}
+_DATA_AT = {"TRANSPOSE_CONV": 2, "SPLIT": 1, "SELECT": 1, "SELECT_V2": 1}
 # Rows that say "wrong" for these hold where the condition does not: see `_harmless`.
 _KEEPS_QUANTIZATION = ("RELU6",)
-_WANTS_ZERO = ("ZEROS_LIKE",)
+_WANTS_ZERO = ("ADD_N", "CUMSUM", "ZEROS_LIKE")
 
 
 @dataclass(frozen=True)
@@ -125,5 +125,5 @@ def _harmless(graph: Graph, operator: Operator, row: Ruling) -> Ruling:
     if operator.name in _KEEPS_QUANTIZATION and a is not None and b is not None:
         kept = (a.scale[0], a.zero_point[0]) == (b.scale[0], b.zero_point[0])
     elif operator.name in _WANTS_ZERO:
-        kept = b is None or int(b.zero_point[0]) == 0
+        kept = all(q is None or int(q.zero_point[0]) == 0 for q in (a, b))
     return Ruling("runs", "", "", row.source, row.verified) if kept else row

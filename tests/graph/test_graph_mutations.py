@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,10 +16,14 @@ from hypothesis import strategies as st
 from qnnlab.errors import ModelFormatError
 from qnnlab.files import resource
 from qnnlab.graph.costs import graph_costs
+from qnnlab.graph.integer.execute import run_integer
+from qnnlab.graph.integer.reader import integer_graph
+from qnnlab.graph.memory import plan_memory
 from qnnlab.graph.tflite import parse_tflite
 
 KWS = resource("data/mlperf_tiny/models/kws_ref_model.tflite").read_bytes()
 WORDS = len(KWS) // 4
+GOLDEN = [path.read_bytes() for path in sorted(resource("data/golden").glob("*.tflite"))]
 
 # Offsets, lengths and dimensions are words; these are the values that break careless readers.
 words = st.one_of(
@@ -29,20 +35,37 @@ words = st.one_of(
 places = st.one_of(
     st.integers(0, 2500), st.integers(WORDS - 3000, WORDS - 1), st.integers(0, WORDS - 1)
 )
+# MUTATIONS=20000 searches longer; the seven tests then try 140,000 files.
+MUTATIONS = int(os.environ.get("MUTATIONS", "300"))
 reading = settings(
-    deadline=None, max_examples=400, database=None, suppress_health_check=list(HealthCheck)
+    deadline=None, max_examples=MUTATIONS, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
 def _read(data: bytes) -> None:
-    """Read and count; another error than ModelFormatError fails the test."""
+    """Read, count and plan; another error than ModelFormatError fails the test."""
     try:
-        costs = graph_costs(parse_tflite(data))
+        graph = parse_tflite(data)
+        costs = graph_costs(graph)
     except ModelFormatError as error:
         message = str(error)
     else:
         message = "read"
         assert costs.constant_bytes <= len(data)
+    assert message.isprintable()
+
+
+def _execute(data: bytes) -> None:
+    """Read, plan and, where there is an integer form, run it on one sample."""
+    try:
+        graph = parse_tflite(data)
+        assert not plan_memory(graph).overlaps()
+        form = integer_graph(graph)
+        source = form.activations[form.input]
+        output = run_integer(form, np.full((1, *source.shape), source.zero_point, source.dtype))
+        message = f"executed to {output.dtype}"
+    except ModelFormatError as error:
+        message = str(error)
     assert message.isprintable()
 
 
@@ -88,6 +111,23 @@ def test_moved_blocks(source: int, target: int, length: int) -> None:
 @given(st.integers(0, len(KWS)), st.binary(max_size=8))
 def test_truncated_and_extended(length: int, tail: bytes) -> None:
     _read(KWS[:length] + tail)
+
+
+@reading
+@given(st.sampled_from(GOLDEN), st.data())
+def test_mutated_operators_are_refused_or_executed(content: bytes, data: st.DataObject) -> None:
+    """Files of one operator are short, so that changes hit shapes, scales and options."""
+    changed = bytearray(content)
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(changed) // 4 - 1))
+        kind = data.draw(st.sampled_from(["word", "bit", "small"]))
+        if kind == "word":
+            struct.pack_into("<I", changed, 4 * place, data.draw(words))
+        elif kind == "bit":
+            changed[4 * place] ^= 1 << data.draw(st.integers(0, 7))
+        else:
+            changed[4 * place + data.draw(st.integers(0, 3))] = data.draw(st.integers(0, 9))
+    _execute(bytes(changed))
 
 
 def _calls(work: Callable[[], Any]) -> int:

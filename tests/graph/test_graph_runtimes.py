@@ -18,7 +18,13 @@ from qnnlab.errors import ModelFormatError, RuntimeFault, RuntimeUnavailable, Sp
 from qnnlab.files import resource
 from qnnlab.graph import runtimes
 from qnnlab.graph.costs import graph_costs
-from qnnlab.graph.runtimes import RUNTIMES, available_runtimes, run_model, runtime_version
+from qnnlab.graph.runtimes import (
+    RUNTIMES,
+    available_runtimes,
+    run_model,
+    run_models,
+    runtime_version,
+)
 from qnnlab.graph.tflite import parse_tflite
 
 INSTALLED = available_runtimes()
@@ -267,3 +273,32 @@ def test_child_starts_light() -> None:
         check=True,
     )
     assert shown.stdout.strip() == "[]"
+
+
+@tflm
+def test_a_batch_keeps_each_models_words_apart(kws: bytes) -> None:
+    hybrid = resource("data/mlperf_tiny/models/kws_ref_model_float32.tflite").read_bytes()
+    golden = resource("data/golden/gelu.int8.tflite").read_bytes()
+    runs = run_models([(kws, None), (hybrid, None), (golden, None), (kws, None)], "tflm")
+    first, second, third, last = runs
+    assert isinstance(second, RuntimeFault)
+    assert "Hybrid" in str(second)
+    assert isinstance(third, RuntimeFault)
+    assert "GELU" in str(third)
+    assert not isinstance(first, RuntimeFault)
+    assert not isinstance(last, RuntimeFault)
+    assert np.array_equal(first.outputs, last.outputs)
+
+
+@tflm
+@posix
+def test_a_batch_goes_on_behind_a_model_that_ends_the_process(
+    kws: bytes, schema: Any, single: Callable[..., bytes]
+) -> None:
+    alone = run_model(kws, None, "tflm").outputs
+    fatal = _fatal(schema, single)["tflm add"]
+    first, second, last = run_models([(kws, None), (fatal, None), (kws, None)], "tflm")
+    assert isinstance(second, RuntimeFault)
+    for run in (first, last):
+        assert not isinstance(run, RuntimeFault)
+        assert np.array_equal(run.outputs, alone)

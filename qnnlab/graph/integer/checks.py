@@ -10,7 +10,8 @@ from qnnlab.graph.integer.kinds import KINDS
 from qnnlab.graph.integer.kinds.rules import check_scale, require
 from qnnlab.graph.integer.model import RELUS, Activation, IntegerGraph, Op
 
-_MAX_ELEMENTS = 2**28
+# 16 MiB in int8: more than any microcontroller has.
+_MAX_ELEMENTS = 2**24
 _MAX_RANK = 5
 _RELU_NAMES = ", ".join(name for name in RELUS if name)
 

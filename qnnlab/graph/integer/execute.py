@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from qnnlab.errors import ModelFormatError
 from qnnlab.graph.integer.kinds import KINDS
 from qnnlab.graph.integer.kinds.kind import Call, Codes
 from qnnlab.graph.integer.model import Activation, IntegerGraph
@@ -18,6 +19,7 @@ from qnnlab.graph.integer.rounding import Rounding, clamp_range, rounding_for, r
 from qnnlab.numerics.affine import Affine, CodeRange, dequantize, quantize
 
 _CHUNK_BYTES = 2**26
+_MAX_SAMPLE_BYTES = 2**31
 
 
 def run_integer(graph: IntegerGraph, codes: Codes, rounding: str = "tflm") -> Codes:
@@ -25,8 +27,8 @@ def run_integer(graph: IntegerGraph, codes: Codes, rounding: str = "tflm") -> Co
 
     `rounding` names a rule of `qnnlab.graph.integer.rounding`; "tflm" equals TFLite Micro byte
     for byte. Memory is bounded by the model, not by the number of samples. Raises
-    ModelFormatError for a graph that fails its check, SpecError for an unknown rounding and
-    ValueError for codes of another shape or range.
+    ModelFormatError for a graph that fails its check or takes gigabytes a sample, SpecError for
+    an unknown rounding and ValueError for codes of another shape or range.
     """
     return _in_chunks(graph, codes, rounding, (graph.output,))[0]
 
@@ -64,7 +66,10 @@ def _in_chunks(
     rule = rounding_named(rounding)
     graph.check()
     _check_codes(graph.activations[graph.input], codes)
-    step = max(1, _CHUNK_BYTES // _sample_bytes(graph))
+    needed = _sample_bytes(graph)
+    if needed > _MAX_SAMPLE_BYTES:
+        raise ModelFormatError(f"a sample takes {needed / 2**30:.0f} GiB to execute")
+    step = max(1, _CHUNK_BYTES // needed)
     results = [
         np.empty((len(codes), *graph.activations[i].shape), graph.activations[i].dtype)
         for i in wanted

@@ -6,7 +6,11 @@ reads it, graph inputs from the first operator on, graph outputs and states to t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qnnlab.graph.model import Graph, Operator
 
@@ -84,6 +88,17 @@ def activation_buffers(graph: Graph) -> tuple[Buffer, ...]:
         for index, start in first.items()
         if graph.tensors[index].n_bytes and not graph.tensors[index].is_constant
     )
+
+
+def live_bytes(buffers: Sequence[Buffer], aligned: bool = True) -> NDArray[np.int64]:
+    """Bytes that live during each operator, and at the end."""
+    steps = max((buffer.last for buffer in buffers), default=0) + 1
+    change = np.zeros(steps + 1, np.int64)
+    for buffer in buffers:
+        size = buffer.aligned if aligned else buffer.n_bytes
+        change[buffer.first] += size
+        change[buffer.last + 1] -= size
+    return np.cumsum(change)[:-1]
 
 
 def merged_in_place(graph: Graph, buffers: tuple[Buffer, ...]) -> tuple[Buffer, ...]:

@@ -11,13 +11,23 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from qnnlab.graph.memory.lifetimes import Buffer, activation_buffers, merged_in_place
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnlab.graph.memory.lifetimes import (
+    Buffer,
+    activation_buffers,
+    live_bytes,
+    merged_in_place,
+)
 from qnnlab.graph.model import Graph
 
 _TRIES = 4000
-# Beyond so many buffers each try takes milliseconds.
 _WORK = 2_000_000
+# Beyond so many buffers one order, that of time, is enough work.
+_MANY = 1500
 
 
 @dataclass(frozen=True)
@@ -66,10 +76,10 @@ def plan_memory(graph: Graph, in_place: bool = True, seed: int = 0) -> MemoryPla
 
 def place(buffers: Sequence[Buffer], seed: int = 0) -> MemoryPlan:
     """Offsets for `buffers`, aligned, with the lowest peak that was found."""
-    bound = _bound(buffers)
+    live = live_bytes(buffers)
+    bound = int(live.max(initial=0))
     best: tuple[int, tuple[int, ...]] | None = None
-    tries = min(_TRIES, _WORK // max(len(buffers) ** 2, 1))
-    for order in _orders(buffers, seed, tries):
+    for order in _orders(buffers, live, seed):
         offsets = _first_fit(buffers, order)
         peak = max((o + b.aligned for o, b in zip(offsets, buffers, strict=True)), default=0)
         if best is None or peak < best[0]:
@@ -80,33 +90,24 @@ def place(buffers: Sequence[Buffer], seed: int = 0) -> MemoryPlan:
     return MemoryPlan(tuple(buffers), offsets, peak, bound)
 
 
-def _bound(buffers: Sequence[Buffer]) -> int:
-    steps = {buffer.first for buffer in buffers}
-    return max((_live(buffers, step) for step in steps), default=0)
-
-
-def _live(buffers: Sequence[Buffer], step: int) -> int:
-    return sum(b.aligned for b in buffers if b.first <= step <= b.last)
-
-
-def _orders(buffers: Sequence[Buffer], seed: int, tries: int) -> Iterator[list[int]]:
-    """By size, by lifetime, by time, by the most crowded step, then random changes of those."""
+def _orders(buffers: Sequence[Buffer], live: NDArray[np.int64], seed: int) -> Iterator[list[int]]:
+    """By time, size, the most crowded step and lifetime, then random changes of those."""
     indices = range(len(buffers))
-    crowd = [
-        max(_live(buffers, step) for step in range(b.first, b.last + 1))
-        if b.last - b.first < 1000
-        else 0
-        for b in buffers
-    ]
+    by_time = sorted(indices, key=lambda i: (buffers[i].first, -buffers[i].aligned))
+    yield by_time
+    if len(buffers) > _MANY:
+        return
+    crowd = [int(live[b.first : b.last + 1].max()) for b in buffers]
     starts = [
         sorted(indices, key=lambda i: (-buffers[i].aligned, buffers[i].first)),
         sorted(indices, key=lambda i: (-crowd[i], -buffers[i].aligned, buffers[i].first)),
         sorted(indices, key=lambda i: (buffers[i].first - buffers[i].last, -buffers[i].aligned)),
-        sorted(indices, key=lambda i: (buffers[i].first, -buffers[i].aligned)),
+        by_time,
     ]
     yield from starts
     rng = random.Random(seed)
-    for attempt in range(tries if len(buffers) > 1 else 0):
+    tries = min(_TRIES, _WORK // max(len(buffers) ** 2, 1)) if len(buffers) > 1 else 0
+    for attempt in range(tries):
         order = list(starts[attempt % len(starts)])
         for _ in range(rng.randint(1, 4)):
             moved = order.pop(rng.randrange(len(order)))
@@ -117,8 +118,12 @@ def _orders(buffers: Sequence[Buffer], seed: int, tries: int) -> Iterator[list[i
 def _first_fit(buffers: Sequence[Buffer], order: Sequence[int]) -> tuple[int, ...]:
     offsets = [0] * len(buffers)
     placed: list[int] = []
+    in_time = all(buffers[a].first <= buffers[b].first for a, b in pairwise(order))
     for index in order:
         buffer = buffers[index]
+        if in_time:
+            # What has ended never meets a later buffer again.
+            placed = [other for other in placed if buffers[other].last >= buffer.first]
         taken = sorted(
             (offsets[other], offsets[other] + buffers[other].aligned)
             for other in placed
