@@ -18,7 +18,7 @@ from qnnlab.graph.integer.kinds.rules import (
 )
 from qnnlab.graph.integer.kinds.weighted import requantized
 from qnnlab.graph.integer.model import IntegerGraph, Op
-from qnnlab.graph.integer.reader import OperatorReader
+from qnnlab.graph.integer.operator_reader import OperatorReader
 from qnnlab.graph.integer.rounding import channel_multipliers, clamp_range, quantize_multiplier
 from qnnlab.numerics.fixed_point import divide_by_power
 

@@ -10,7 +10,7 @@ from qnnlab.graph.checks import shape_text
 from qnnlab.graph.integer.kinds.kind import Call, Form, Kind
 from qnnlab.graph.integer.kinds.rules import check_kept, check_output, check_width, require
 from qnnlab.graph.integer.model import IntegerGraph, Op
-from qnnlab.graph.integer.reader import OperatorReader
+from qnnlab.graph.integer.operator_reader import OperatorReader
 from qnnlab.graph.integer.rounding import Rule, add_multipliers, quantize_multiplier
 
 _MOST = 2.0**30

@@ -19,7 +19,7 @@ from qnnlab.graph.integer.kinds.rules import (
     require,
 )
 from qnnlab.graph.integer.model import IntegerGraph, Op
-from qnnlab.graph.integer.reader import OperatorReader
+from qnnlab.graph.integer.operator_reader import OperatorReader
 
 _MODES = ("constant", "reflect", "symmetric")
 

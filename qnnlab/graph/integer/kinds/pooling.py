@@ -21,7 +21,7 @@ from qnnlab.graph.integer.kinds.rules import (
 )
 from qnnlab.graph.integer.kinds.windows import windows
 from qnnlab.graph.integer.model import IntegerGraph, Op
-from qnnlab.graph.integer.reader import OperatorReader
+from qnnlab.graph.integer.operator_reader import OperatorReader
 from qnnlab.graph.integer.rounding import (
     apply_multiplier,
     channel_multipliers,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from qnnlab.graph.integer.kinds.kind import Call, Form, Kind
 from qnnlab.graph.integer.kinds.rules import check_image, check_kept, ends, integers, require
 from qnnlab.graph.integer.model import IntegerGraph, Op
-from qnnlab.graph.integer.reader import OperatorReader
+from qnnlab.graph.integer.operator_reader import OperatorReader
 
 _UNIT = 1 << 10
 

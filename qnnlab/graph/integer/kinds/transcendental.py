@@ -24,7 +24,7 @@ from qnnlab.graph.integer.kinds.rules import (
     require,
 )
 from qnnlab.graph.integer.model import Activation, IntegerGraph, Op
-from qnnlab.graph.integer.reader import OperatorReader
+from qnnlab.graph.integer.operator_reader import OperatorReader
 from qnnlab.graph.integer.rounding import apply_multiplier, quantize_multiplier
 from qnnlab.numerics import fixed_point
 

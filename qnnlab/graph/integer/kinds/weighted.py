@@ -26,7 +26,7 @@ from qnnlab.graph.integer.kinds.rules import (
 )
 from qnnlab.graph.integer.kinds.windows import windows
 from qnnlab.graph.integer.model import IntegerGraph, Op, Weights, channel_axis, window
-from qnnlab.graph.integer.reader import OperatorReader
+from qnnlab.graph.integer.operator_reader import OperatorReader
 from qnnlab.graph.integer.rounding import Rule, channel_multipliers
 
 # Integers up to here are exact in float32, and a float32 product is the faster one.
