@@ -34,6 +34,14 @@ class UnsupportedModel(ModelFormatError):
         super().__init__(f"{where}no integer form: {reasons[0]}{more}")
 
 
+class CodegenError(QnnlabError):
+    """A graph can't be made into C: an operator, a width or a scale that no template covers."""
+
+
+class FirmwareFault(QnnlabError):
+    """Firmware was not built, or went wrong while it ran: where, and in which operator."""
+
+
 class RuntimeUnavailable(QnnlabError):
     """An interpreter is not installed on this machine."""
 

@@ -172,28 +172,28 @@ def _softmax(call: Call) -> NDArray[np.int64]:
     return _softmax_tables(call) if call.rounding.softmax_tables else _softmax_fixed(call)
 
 
+def exponential_table(graph: IntegerGraph, op: Op) -> _Table:
+    """exp of 0 to −255 codes in Q0.31 as the int8 softmax takes them, 0 for what it leaves out."""
+    scale = graph.activations[op.inputs[0]].scale
+    real = min(float(op.attributes["beta"]) * scale * 2.0 ** (31 - _SOFTMAX_BITS), 2.0**31 - 1)
+    multiplier, shift = quantize_multiplier(real)
+    most = math.floor((2**_SOFTMAX_BITS - 1) * 2.0 ** (31 - _SOFTMAX_BITS) / 2.0 ** int(shift))
+    steps = np.arange(256, dtype=np.int64)
+    raw = fixed_point.high_product(np.where(steps <= most, -steps, 0) << int(shift), multiplier)
+    return np.where(steps <= most, fixed_point.exp_of_negative(raw, _SOFTMAX_BITS), 0)
+
+
 def _softmax_fixed(call: Call) -> NDArray[np.int64]:
     """exp in Q5.26, summed in Q12.19, divided by a reciprocal of 31 bits."""
     codes = call.inputs[0].astype(np.int64)
-    below = codes - codes.max(axis=-1, keepdims=True)
-    real = min(
-        float(call.op.attributes["beta"]) * call.source.scale * 2.0 ** (31 - _SOFTMAX_BITS),
-        2.0**31 - 1,
-    )
-    multiplier, shift = quantize_multiplier(real)
-    most = math.floor((2**_SOFTMAX_BITS - 1) * 2.0 ** (31 - _SOFTMAX_BITS) / 2.0 ** int(shift))
-    counted = below >= -most
-    # 256 differences at most: the exponential of each is computed once.
-    steps = np.arange(256, dtype=np.int64)
-    raw = fixed_point.high_product(np.where(steps <= most, -steps, 0) << int(shift), multiplier)
-    table = np.where(steps <= most, fixed_point.exp_of_negative(raw, _SOFTMAX_BITS), 0)
-    exponentials = table[-below]
+    below = codes.max(axis=-1, keepdims=True) - codes
+    exponentials = exponential_table(call.graph, call.op)[below]
     total = fixed_point.divide_by_power(exponentials, _SUM_BITS).sum(axis=-1, keepdims=True)
     zeros = fixed_point.leading_zeros(total)
     reciprocal = fixed_point.inverse_of_one_plus((total << zeros) - 2**31)
     shares = fixed_point.high_product(reciprocal, exponentials)
     values = fixed_point.divide_by_power(shares, _SUM_BITS - zeros + 31 - 8) - 128
-    return np.where(counted, np.clip(values, -128, 127), -128)
+    return np.where(exponentials > 0, np.clip(values, -128, 127), -128)
 
 
 def _softmax_tables(call: Call) -> NDArray[np.int64]:

@@ -1,0 +1,6 @@
+"""An IntegerGraph becomes C: one self-contained module, no heap, no interpreter, no library."""
+
+from qnnlab.codegen.cores import CORES, Core
+from qnnlab.codegen.generate import CModel, generate
+
+__all__ = ["CORES", "CModel", "Core", "generate"]

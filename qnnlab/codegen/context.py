@@ -1,0 +1,64 @@
+"""What the emitters of operators share: the graph, the kernels, the templates, the scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from qnnlab.errors import MissingExtra
+from qnnlab.graph.integer.model import Activation, IntegerGraph, Op
+from qnnlab.graph.integer.ranges import CodeRange
+from qnnlab.graph.integer.rounding import clamp_range
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    try:
+        import jinja2
+    except ImportError:
+        raise MissingExtra("generating C needs jinja2: pip install qnnlab[firmware]") from None
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("qnnlab.codegen"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """The text of a template of this room."""
+    text: str = _environment().get_template(f"{template}.c.j2").render(**values)
+    return text
+
+
+@dataclass
+class Emission:
+    """A model under construction.
+
+    `parts` are functions and constants in order, `shared` those that several operators use, by
+    name. `scratch_bytes` is the most that any operator asked for.
+    """
+
+    graph: IntegerGraph
+    kernels: str
+    ranges: Sequence[CodeRange]
+    parts: list[str] = field(default_factory=list)
+    shared: dict[str, str] = field(default_factory=dict)
+    scratch_bytes: int = 0
+
+    def ends(self, op: Op) -> tuple[Activation, Activation]:
+        """The first input's and the output's activation."""
+        return self.graph.activations[op.inputs[0]], self.graph.activations[op.output]
+
+    def limits(self, op: Op) -> dict[str, int]:
+        """The clamp of the output: `low` and `high`."""
+        low, high = clamp_range(self.graph.activations[op.output], op.relu)
+        return {"low": low, "high": high}
+
+    def scratch(self, n_bytes: int) -> None:
+        """Ask for scratch memory; operators use it in turn."""
+        self.scratch_bytes = max(self.scratch_bytes, -(-n_bytes // 8) * 8)

@@ -1,0 +1,47 @@
+"""The cores that code is generated for: instruction set, compiler flags, emulator model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from qnnlab.errors import SpecError
+from qnnlab.registry import LazyNames
+
+
+@dataclass(frozen=True)
+class Core:
+    """A processor core.
+
+    `kernels` names the kernels that its code is made of: "thumb1" (16-bit products only),
+    "portable" (C alone) or "dsp" (SMLAD and SXTB16). `triple` and `cpu` are clang's; `emulated`
+    is the emulator's model, None where it has none.
+    """
+
+    name: str
+    title: str
+    kernels: str
+    triple: str
+    cpu: str
+    emulated: str | None
+
+
+_THUMB = "thumb-freestanding-eabi"
+_ALL = (
+    Core("cortex-m0", "Arm Cortex-M0", "thumb1", _THUMB, "cortex_m0", "CORTEX_M0"),
+    Core("cortex-m3", "Arm Cortex-M3", "portable", _THUMB, "cortex_m3", "CORTEX_M3"),
+    Core("cortex-m4", "Arm Cortex-M4", "dsp", _THUMB, "cortex_m4", "CORTEX_M4"),
+    Core("cortex-m7", "Arm Cortex-M7", "dsp", _THUMB, "cortex_m7", "CORTEX_M7"),
+    Core("cortex-m33", "Arm Cortex-M33", "dsp", _THUMB, "cortex_m33+dsp", "CORTEX_M33"),
+    Core(
+        "rv32imac",
+        "RISC-V RV32IMAC",
+        "portable",
+        "riscv32-freestanding-none",
+        "generic_rv32+m+a+c",
+        "ANY",
+    ),
+)
+
+#: Cores by name; an unknown one is a SpecError that says which are near.
+CORES: Mapping[str, Core] = LazyNames("core", lambda: {core.name: core for core in _ALL}, SpecError)

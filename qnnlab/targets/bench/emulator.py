@@ -1,0 +1,245 @@
+"""Run firmware on an emulated core: answers, executed instructions, stack, faults.
+
+Every instruction that is fetched counts, also those of an IT block whose condition fails. The
+emulator tells each block of code that it enters; what a block holds is decoded once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnlab.errors import FirmwareFault, MissingExtra
+from qnnlab.targets.bench.firmware import RAM, Firmware
+
+_PAGE = 4096
+_STACK_TOP = 0x30000000
+_STACK_BYTES = 64 * 1024
+_EXIT = 0x07000000
+_FILL = 0xA5
+#: Instructions after which a run is given up.
+BUDGET = 2_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class BenchRun:
+    """What came out of one inference, or of the mean of several.
+
+    `instructions` executed, by kind in `mix` and by function in `by_function`; `stack_bytes` at
+    its deepest.
+    """
+
+    outputs: NDArray[np.int8]
+    instructions: int
+    mix: Mapping[str, int]
+    by_function: Mapping[str, int]
+    stack_bytes: int
+
+
+def run_firmware(
+    firmware: Firmware, inputs: NDArray[np.int8], budget: int = BUDGET
+) -> list[BenchRun]:
+    """Run each of `inputs` (samples, …) once; the same input gives the same counts.
+
+    Raises FirmwareFault for a wild access, a stack overflow, an illegal instruction or a run past
+    its budget, with address and operator, and MissingExtra without the emulator.
+    """
+    machine = _Machine(firmware)
+    size = firmware.model.input_bytes
+    flat = np.ascontiguousarray(inputs.reshape(len(inputs), -1))
+    if flat.shape[1] != size or flat.dtype != np.int8:
+        raise FirmwareFault(f"a sample is {flat.dtype}[{flat.shape[1]}], not int8[{size}]")
+    return [machine.run(sample.tobytes(), budget) for sample in flat]
+
+
+class _Machine:
+    """One core with the image in its memory."""
+
+    def __init__(self, firmware: Firmware) -> None:
+        try:
+            import capstone
+            import unicorn
+        except ImportError:
+            raise MissingExtra(
+                "emulating firmware needs unicorn and capstone: pip install qnnlab[firmware]"
+            ) from None
+        if firmware.core.emulated is None:
+            raise FirmwareFault(f"there is no emulator for {firmware.core.name}")
+        self._firmware = firmware
+        self._unicorn = unicorn
+        self._arm = firmware.core.triple.startswith("thumb")
+        self._uc = self._created()
+        self._decoder = self._decoders(capstone)
+        self._kinds: dict[tuple[int, int], tuple[int, Counter[str], str]] = {}
+        self._map()
+        self._counts: Counter[tuple[int, int]] = Counter()
+        self._executed = 0
+        self._budget = BUDGET
+        self._uc.hook_add(unicorn.UC_HOOK_BLOCK, self._entered)
+
+    def _created(self) -> Any:
+        u, model = self._unicorn, self._firmware.core.emulated
+        if self._arm:
+            uc = u.Uc(u.UC_ARCH_ARM, u.UC_MODE_THUMB | u.UC_MODE_MCLASS)
+            uc.ctl_set_cpu_model(getattr(u.arm_const, f"UC_CPU_ARM_{model}"))
+            return uc
+        return u.Uc(u.UC_ARCH_RISCV, u.UC_MODE_RISCV32)
+
+    def _decoders(self, capstone: Any) -> Any:
+        if self._arm:
+            mode = capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS
+            return capstone.Cs(capstone.CS_ARCH_ARM, mode)
+        mode = capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC
+        return capstone.Cs(capstone.CS_ARCH_RISCV, mode)
+
+    def _map(self) -> None:
+        u, uc = self._unicorn, self._uc
+        for segment in self._firmware.segments:
+            start = segment.address // _PAGE * _PAGE
+            end = -(-(segment.address + segment.size) // _PAGE) * _PAGE
+            rights = u.UC_PROT_READ | (u.UC_PROT_WRITE if segment.writable else u.UC_PROT_EXEC)
+            self._join(start, end, rights)
+            uc.mem_write(segment.address, segment.data)
+        uc.mem_map(_STACK_TOP - _STACK_BYTES, _STACK_BYTES, u.UC_PROT_READ | u.UC_PROT_WRITE)
+        uc.mem_map(_EXIT, _PAGE, u.UC_PROT_READ | u.UC_PROT_EXEC)
+        # A branch to itself: reached, it ends the run.
+        uc.mem_write(_EXIT, b"\xfe\xe7" if self._arm else b"\x01\xa0")
+
+    def _join(self, start: int, end: int, rights: int) -> None:
+        """Map what of a range is not mapped yet; flash pages may hold code and constants."""
+        for page in range(start, end, _PAGE):
+            mapped = any(low <= page <= high for low, high, _ in self._uc.mem_regions())
+            if not mapped:
+                self._uc.mem_map(page, _PAGE, rights if page >= RAM else 5)
+
+    def _entered(self, uc: Any, address: int, size: int, _data: Any) -> None:
+        key = (address, size)
+        self._counts[key] += 1
+        known = self._kinds.get(key)
+        if known is None:
+            known = self._kinds[key] = self._decoded(address, size)
+        self._executed += known[0]
+        if self._executed > self._budget:
+            uc.emu_stop()
+
+    def _decoded(self, address: int, size: int) -> tuple[int, Counter[str], str]:
+        code = bytes(self._uc.mem_read(address, size))
+        mix: Counter[str] = Counter()
+        done = 0
+        while done < size:
+            found = next(self._decoder.disasm_lite(code[done:], address + done, 1), None)
+            # What the decoder does not know is counted by its length.
+            length, name = (
+                (self._length(code[done:]), "other")
+                if found is None
+                else (
+                    found[1],
+                    _kind(found[2]),
+                )
+            )
+            mix[name] += 1
+            done += length
+        return sum(mix.values()), mix, self._function(address)
+
+    def _length(self, code: bytes) -> int:
+        if self._arm:
+            return 4 if code[1] >> 3 in (0b11101, 0b11110, 0b11111) else 2
+        return 4 if code[0] & 3 == 3 else 2
+
+    def _function(self, address: int) -> str:
+        for name, (start, size) in self._firmware.functions.items():
+            if start <= address < start + max(size, 2):
+                return name
+        return "?"
+
+    def run(self, sample: bytes, budget: int) -> BenchRun:
+        """One inference."""
+        u, uc, firmware = self._unicorn, self._uc, self._firmware
+        self._counts.clear()
+        self._executed, self._budget = 0, budget
+        uc.mem_write(_STACK_TOP - _STACK_BYTES, bytes([_FILL]) * _STACK_BYTES)
+        uc.mem_write(firmware.objects["bench_input"][0], sample)
+        entry = firmware.functions["bench_run"][0]
+        if self._arm:
+            uc.reg_write(u.arm_const.UC_ARM_REG_SP, _STACK_TOP)
+            uc.reg_write(u.arm_const.UC_ARM_REG_LR, _EXIT | 1)
+            entry |= 1
+        else:
+            uc.reg_write(u.riscv_const.UC_RISCV_REG_SP, _STACK_TOP)
+            uc.reg_write(u.riscv_const.UC_RISCV_REG_RA, _EXIT)
+        try:
+            uc.emu_start(entry, _EXIT)
+        except u.UcError as error:
+            raise FirmwareFault(self._fault(str(error))) from None
+        if self._executed > budget:
+            raise FirmwareFault(f"{self._where()}: more than {budget:,} instructions")
+        return self._result()
+
+    def _fault(self, reason: str) -> str:
+        pointer = (
+            self._unicorn.arm_const.UC_ARM_REG_SP
+            if self._arm
+            else self._unicorn.riscv_const.UC_RISCV_REG_SP
+        )
+        if self._uc.reg_read(pointer) < _STACK_TOP - _STACK_BYTES:
+            reason = f"the stack overflows its {_STACK_BYTES:,} B"
+        return f"{self._where()}: {reason}"
+
+    def _where(self) -> str:
+        u = self._unicorn
+        pc = self._uc.reg_read(
+            u.arm_const.UC_ARM_REG_PC if self._arm else u.riscv_const.UC_RISCV_REG_PC
+        )
+        return f"{self._firmware.core.name} at {pc:#010x} in {self._function(pc)}"
+
+    def _result(self) -> BenchRun:
+        firmware = self._firmware
+        address, size = firmware.objects["bench_output"]
+        outputs = np.frombuffer(bytes(self._uc.mem_read(address, size)), np.int8)
+        stack = bytes(self._uc.mem_read(_STACK_TOP - _STACK_BYTES, _STACK_BYTES))
+        mix: Counter[str] = Counter()
+        by_function: Counter[str] = Counter()
+        for key, count in self._counts.items():
+            if key[0] == _EXIT:
+                continue
+            total, kinds, function = self._kinds[key]
+            by_function[function] += total * count
+            for kind, part in kinds.items():
+                mix[kind] += part * count
+        return BenchRun(
+            outputs[: firmware.model.output_bytes].copy(),
+            sum(by_function.values()),
+            dict(mix),
+            dict(by_function),
+            len(stack.lstrip(bytes([_FILL]))),
+        )
+
+
+_CONDITIONS = (
+    *("eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "cs"),
+    *("cc", "eqz", "nez", "ltu", "geu", "gez", "ltz", "gtz", "lez"),
+)
+_BRANCHES = frozenset(
+    {"b", "bl", "bx", "blx", "cbz", "cbnz", "j", "jal", "jalr", "jr", "ret"}
+    | {f"b{condition}" for condition in _CONDITIONS}
+)
+_KINDS = {
+    "load": ("ldr", "ldm", "pop", "lw", "lb", "lh"),
+    "store": ("str", "stm", "push", "sw", "sb", "sh"),
+    "multiply": ("mul", "mla", "mls", "smla", "smul", "smm", "smu", "umul", "umla"),
+}
+
+
+def _kind(mnemonic: str) -> str:
+    """load, store, multiply, branch or other."""
+    name = mnemonic.removeprefix("c.").split(".", maxsplit=1)[0]
+    if name in _BRANCHES:
+        return "branch"
+    if name.startswith("sbc"):
+        return "other"
+    return next((kind for kind, starts in _KINDS.items() if name.startswith(starts)), "other")
