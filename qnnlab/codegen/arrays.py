@@ -42,12 +42,13 @@ def interleaved(rows: NDArray[np.int8], together: int) -> NDArray[np.int8]:
 
 
 def channel_table(
-    graph: IntegerGraph, op: Op, rows: int, fixed: NDArray[np.int64]
+    graph: IntegerGraph, op: Op, together: int, fixed: NDArray[np.int64], lifted: bool
 ) -> NDArray[np.int64]:
     """bias, multiplier, add and shift (rows, 4) for `requantized` of the prelude.
 
-    The bias takes in the input's zero point, for kernels that multiply codes as they are. `rows`:
-    channels with those that only fill the last group. `fixed`: the code of channels that are
+    The bias takes in the input's zero point, for kernels that multiply codes as they are, and
+    where weights are `lifted` by 128 their share of that. There are rows for a multiple of
+    `together` channels. `fixed`: the code of channels that are
     constant, −129 for others; their sums are multiplied by 0, so that they may leave 32 bits.
     Raises CodegenError for shifts that the fast requantization does not cover.
     """
@@ -57,7 +58,7 @@ def channel_table(
     axis = channel_axis(op)
     channels = values.shape[axis]
     total = np.moveaxis(values, axis, 0).reshape(channels, -1).sum(axis=1)
-    bias = -source.zero_point * total
+    bias = -(source.zero_point + (128 if lifted else 0)) * total
     if op.bias is not None:
         bias = bias + op.bias
     real = np.broadcast_to(channel_multipliers(graph, op), (channels,))
@@ -73,7 +74,7 @@ def channel_table(
         )
     zero = np.where(dead, fixed, target.zero_point)
     add = (np.int64(1) << (right - 1)) + (zero << right)
-    table = np.zeros((rows, 4), np.int64)
+    table = np.zeros((-(-channels // together) * together, 4), np.int64)
     table[:channels] = np.stack([bias, multiplier, add, right], axis=1)
     table[channels:, 3] = 1
     if np.abs(table).max() >= 2**31:

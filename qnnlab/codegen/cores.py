@@ -14,8 +14,8 @@ class Core:
     """A processor core.
 
     `kernels` names the kernels that its code is made of: "thumb1" (16-bit products only),
-    "portable" (C alone) or "dsp" (SMLAD and SXTB16). `triple` and `cpu` are clang's; `emulated`
-    is the emulator's model, None where it has none.
+    "thumb2" (MLA), "dsp" (SMLAD and SXTB16) or "portable" (C alone). `triple` and `cpu` are
+    clang's; `emulated` is the emulator's model, None where it has none.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Core:
 _THUMB = "thumb-freestanding-eabi"
 _ALL = (
     Core("cortex-m0", "Arm Cortex-M0", "thumb1", _THUMB, "cortex_m0", "CORTEX_M0"),
-    Core("cortex-m3", "Arm Cortex-M3", "portable", _THUMB, "cortex_m3", "CORTEX_M3"),
+    Core("cortex-m3", "Arm Cortex-M3", "thumb2", _THUMB, "cortex_m3", "CORTEX_M3"),
     Core("cortex-m4", "Arm Cortex-M4", "dsp", _THUMB, "cortex_m4", "CORTEX_M4"),
     Core("cortex-m7", "Arm Cortex-M7", "dsp", _THUMB, "cortex_m7", "CORTEX_M7"),
     Core("cortex-m33", "Arm Cortex-M33", "dsp", _THUMB, "cortex_m33+dsp", "CORTEX_M33"),

@@ -112,7 +112,7 @@ def _module(
         "model",
         banner=banner,
         name=name,
-        prelude=render("prelude", isa=made.kernels),
+        prelude=render("prelude", isa=made.kernels, kernels=render(f"kernels_{made.kernels}")),
         parts=[*made.shared.values(), *made.parts],
         calls=calls,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -72,34 +73,69 @@ def _fixed_codes(made: Emission, op: Op) -> NDArray[np.int64]:
     return np.where(dead & uniform, found.low.max(axis=axes), -129)
 
 
+@dataclass(frozen=True)
+class _Scheme:
+    """How kernels read weights and pixels.
+
+    `channels` rows of weights and `pixels` are taken together, values in groups of `values`;
+    `pixel_bytes` is what a value of a pixel takes in scratch.
+    """
+
+    channels: int
+    pixels: int
+    values: int
+    pixel_bytes: int
+
+
+_CONV = {
+    "dsp": _Scheme(2, 3, 4, 2),
+    "thumb2": _Scheme(2, 4, 1, 1),
+    "thumb1": _Scheme(4, 1, 4, 1),
+    "portable": _Scheme(2, 2, 1, 1),
+}
+_DENSE = {
+    "dsp": _Scheme(4, 1, 4, 2),
+    "thumb2": _Scheme(4, 1, 1, 1),
+    "thumb1": _Scheme(4, 1, 4, 1),
+    "portable": _Scheme(2, 1, 1, 1),
+}
+
+
+def _packed(rows: NDArray[np.int8], kernels: str, scheme: _Scheme) -> tuple[str, NDArray[Any]]:
+    """C type and array of weight rows (channels, k), k padded, as the kernels read them."""
+    if kernels == "dsp":
+        return "int8_t", interleaved(rows, scheme.channels)
+    rows = padded_to(rows, 0, scheme.channels)
+    if kernels == "portable":
+        return "int8_t", rows
+    groups = rows.reshape(-1, scheme.channels, rows.shape[1]).transpose(0, 2, 1)
+    if kernels == "thumb1":
+        return "uint8_t", groups.astype(np.int64) + 128
+    return "int8_t", groups
+
+
 def emit_conv(made: Emission, op: Op, name: str) -> str:
-    """A convolution; the name of the function that it became."""
+    """A convolution; the call of the function that it became."""
     fixed = _fixed_codes(made, op)
     place = _placement(made, op)
     values = weight_values(op)
     channels, _, _, depth = values.shape
     if depth != place["depth"]:
         raise CodegenError(f"operator {op.name!r}: grouped convolutions are not generated")
-    dsp = made.kernels == "dsp"
-    run = place["kernel_w"] * depth
-    single = (place["kernel_h"], place["kernel_w"], place["pad_top"], place["pad_left"])
-    direct = single == (1, 1, 0, 0)
-    rows = values.reshape(channels, place["kernel_h"], run)
-    if dsp:
-        direct = direct and depth % 4 == 0
+    kernels, scheme = made.kernels, _CONV[made.kernels]
+    corner = (place["kernel_h"], place["kernel_w"], place["pad_top"], place["pad_left"])
+    rows = values.reshape(channels, place["kernel_h"], place["kernel_w"] * depth)
+    if kernels == "dsp":
         rows = padded_to(rows, 2, 4)
-        run = rows.shape[2]
-    else:
-        direct = direct and (place["stride_h"], place["stride_w"]) == (1, 1)
-    flat = rows.reshape(channels, -1)
+    run = rows.shape[2]
+    flat = padded_to(rows.reshape(channels, -1), 1, scheme.values)
     k = flat.shape[1]
-    packed = interleaved(flat, 2) if dsp else padded_to(flat, 0, 2)
-    if dsp:
-        made.scratch(6 * k + max(run, 3 * channels))
-    elif not direct:
-        made.scratch(2 * k)
-    if not direct:
+    single = corner == (1, 1, 0, 0) and run == depth
+    pixel_bytes = -(-scheme.pixels * scheme.pixel_bytes * k // 8) * 8
+    made.scratch(pixel_bytes + max(run, scheme.pixels * channels))
+    if not single:
         made.shared["gather"] = render("gather")
+    kind, packed = _packed(flat, kernels, scheme)
     limits = made.limits(op)
     made.parts.append(
         render(
@@ -107,23 +143,26 @@ def emit_conv(made: Emission, op: Op, name: str) -> str:
             **place,
             **limits,
             name=name,
-            isa=made.kernels,
-            weights=c_array("int8_t", f"{name}_w", packed),
-            channels_table=_table(made, op, name, channels + channels % 2, fixed),
+            kernels=kernels,
+            weights=c_array(kind, f"{name}_w", packed),
+            channels_table=_table(made, op, name, scheme.channels, fixed),
             pixels=place["rows"] * place["columns"],
+            together=scheme.pixels,
+            pixel_bytes=pixel_bytes,
             k=k,
             run=run,
-            direct=direct,
+            single=single,
             clamps=limits != {"low": -128, "high": 127},
         )
     )
     return f"{name}({{0}}, {{out}});"
 
 
-def _table(made: Emission, op: Op, name: str, rows: int, fixed: NDArray[np.int64]) -> str:
-    table = channel_table(made.graph, op, rows, fixed)
+def _table(made: Emission, op: Op, name: str, together: int, fixed: NDArray[np.int64]) -> str:
+    lifted = made.kernels == "thumb1" and op.kind != "depthwise"
+    table = channel_table(made.graph, op, together, fixed, lifted)
     lines = ",\n  ".join("{" + ", ".join(map(str, row)) + "}" for row in table.tolist())
-    return f"static const channel_t {name}_q[{rows}] = {{\n  {lines}}};"
+    return f"static const channel_t {name}_q[{len(table)}] = {{\n  {lines}}};"
 
 
 def emit_dense(made: Emission, op: Op, name: str) -> str:
@@ -132,24 +171,25 @@ def emit_dense(made: Emission, op: Op, name: str) -> str:
     source, _ = made.ends(op)
     values = weight_values(op)
     channels, depth = values.shape
-    dsp = made.kernels == "dsp"
-    packed = interleaved(values, 4) if dsp else padded_to(values, 0, 2)
-    k = -(-depth // 4) * 4
-    if dsp:
-        made.scratch(2 * k)
-    together = 4 if dsp else 2
+    scheme = _DENSE[made.kernels]
+    flat = padded_to(values, 1, scheme.values)
+    k = flat.shape[1]
+    made.scratch(scheme.pixel_bytes * k)
+    kind, packed = _packed(flat, made.kernels, scheme)
+    limits = made.limits(op)
     made.parts.append(
         render(
             "dense",
-            **made.limits(op),
+            **limits,
             name=name,
-            isa=made.kernels,
-            weights=c_array("int8_t", f"{name}_w", packed),
-            channels_table=_table(made, op, name, -(-channels // together) * together, fixed),
+            kernels=made.kernels,
+            weights=c_array(kind, f"{name}_w", packed),
+            channels_table=_table(made, op, name, scheme.channels, fixed),
             rows=math.prod(source.shape) // depth,
             depth=depth,
             channels=channels,
             k=k,
+            clamps=limits != {"low": -128, "high": 127},
         )
     )
     return f"{name}({{0}}, {{out}});"
@@ -186,7 +226,7 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> str:
             name=name,
             lanes=lanes,
             weights=weights,
-            channels_table=_table(made, op, name, channels, fixed),
+            channels_table=_table(made, op, name, 1, fixed),
             line=line,
             line_words=line_words,
             shared=shared,
