@@ -35,12 +35,26 @@ def render(template: str, **values: Any) -> str:
     return text
 
 
+@dataclass(frozen=True)
+class Emitted:
+    """One operator as C: the statement that runs it and what it asks of memory.
+
+    In `call`, {0}, {1}, … stand for the inputs, {out} for the output and {scratch} for
+    `scratch_bytes` of memory of its own. `over`: the output may lie over an input of the same
+    size ("same"), over the first one that is not smaller ("smaller"), or over none ("").
+    """
+
+    call: str
+    scratch_bytes: int = 0
+    over: str = ""
+
+
 @dataclass
 class Emission:
     """A model under construction.
 
     `parts` are functions and constants in order, `shared` those that several operators use, by
-    name. `scratch_bytes` is the most that any operator asked for.
+    name.
     """
 
     graph: IntegerGraph
@@ -48,7 +62,6 @@ class Emission:
     ranges: Sequence[CodeRange]
     parts: list[str] = field(default_factory=list)
     shared: dict[str, str] = field(default_factory=dict)
-    scratch_bytes: int = 0
 
     def ends(self, op: Op) -> tuple[Activation, Activation]:
         """The first input's and the output's activation."""
@@ -58,7 +71,3 @@ class Emission:
         """The clamp of the output: `low` and `high`."""
         low, high = clamp_range(self.graph.activations[op.output], op.relu)
         return {"low": low, "high": high}
-
-    def scratch(self, n_bytes: int) -> None:
-        """Ask for scratch memory; operators use it in turn."""
-        self.scratch_bytes = max(self.scratch_bytes, -(-n_bytes // 8) * 8)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qnnlab.codegen.arrays import byte_only, c_array, fixed_multiplier
-from qnnlab.codegen.context import Emission, render
+from qnnlab.codegen.context import Emission, Emitted, render
 from qnnlab.errors import CodegenError
 from qnnlab.graph.integer.kinds import KINDS
 from qnnlab.graph.integer.kinds.kind import Call
@@ -26,7 +26,7 @@ from qnnlab.graph.integer.rounding import (
 _RULE = ROUNDING["tflm"]
 
 
-def emit_table(made: Emission, op: Op, name: str) -> str:
+def emit_table(made: Emission, op: Op, name: str) -> Emitted:
     """Any function of one code: 256 answers of the integer executor."""
     byte_only(op, *made.ends(op))
     codes = np.arange(-128, 128, dtype=np.int64)[None]
@@ -35,7 +35,7 @@ def emit_table(made: Emission, op: Op, name: str) -> str:
     relu = None if kind.clamps_itself else op.relu
     values = np.clip(values, *clamp_range(made.graph.activations[op.output], relu))
     _elementwise(made, op, name, "table", [c_array("int8_t", f"{name}_t", values)], {})
-    return f"{name}({{0}}, {{out}});"
+    return Emitted(f"{name}({{0}}, {{out}});", over="same")
 
 
 def _elementwise(
@@ -76,7 +76,7 @@ def _indexed(made: Emission, op: Op, position: int) -> str:
     raise CodegenError(f"operator {op.name!r}: this broadcast is not generated")
 
 
-def emit_add(made: Emission, op: Op, name: str) -> str:
+def emit_add(made: Emission, op: Op, name: str) -> Emitted:
     """A sum: each operand's rescaling is a table of 256 words."""
     byte_only(op, *made.ends(op))
     *inputs, last, shift = add_multipliers(made.graph, op)
@@ -88,10 +88,10 @@ def emit_add(made: Emission, op: Op, name: str) -> str:
         tables.append(c_array("int32_t", f"{name}_{word}", sign * values))
     m, left, right = fixed_multiplier(op, last)
     _elementwise(made, op, name, "add", tables, {"m": m, "left": left, "right": right})
-    return f"{name}({{0}}, {{1}}, {{out}});"
+    return Emitted(f"{name}({{0}}, {{1}}, {{out}});", over="same")
 
 
-def emit_mul(made: Emission, op: Op, name: str) -> str:
+def emit_mul(made: Emission, op: Op, name: str) -> Emitted:
     """A product, element by element."""
     byte_only(op, *made.ends(op))
     first, second = (made.graph.activations[i] for i in op.inputs)
@@ -99,17 +99,17 @@ def emit_mul(made: Emission, op: Op, name: str) -> str:
     m, left, right = fixed_multiplier(op, first.scale * second.scale / target.scale)
     zeros = {"z0": first.zero_point, "z1": second.zero_point}
     _elementwise(made, op, name, "mul", [], {"m": m, "left": left, "right": right, **zeros})
-    return f"{name}({{0}}, {{1}}, {{out}});"
+    return Emitted(f"{name}({{0}}, {{1}}, {{out}});", over="same")
 
 
-def emit_extreme(made: Emission, op: Op, name: str) -> str:
+def emit_extreme(made: Emission, op: Op, name: str) -> Emitted:
     """The larger or the smaller of two codes."""
     byte_only(op, *made.ends(op))
     _elementwise(made, op, name, op.kind, [], {})
-    return f"{name}({{0}}, {{1}}, {{out}});"
+    return Emitted(f"{name}({{0}}, {{1}}, {{out}});", over="same")
 
 
-def emit_pool(made: Emission, op: Op, name: str) -> str:
+def emit_pool(made: Emission, op: Op, name: str) -> Emitted:
     """An average or the largest code of each window."""
     source, target = made.ends(op)
     byte_only(op, source, target)
@@ -136,10 +136,10 @@ def emit_pool(made: Emission, op: Op, name: str) -> str:
             pad_left=left,
         )
     )
-    return f"{name}({{0}}, {{out}});"
+    return Emitted(f"{name}({{0}}, {{out}});")
 
 
-def emit_mean(made: Emission, op: Op, name: str) -> str:
+def emit_mean(made: Emission, op: Op, name: str) -> Emitted:
     """A mean over neighbouring axes."""
     source, target = made.ends(op)
     byte_only(op, source, target)
@@ -166,10 +166,10 @@ def emit_mean(made: Emission, op: Op, name: str) -> str:
             zero_point=target.zero_point,
         )
     )
-    return f"{name}({{0}}, {{out}});"
+    return Emitted(f"{name}({{0}}, {{out}});")
 
 
-def emit_softmax(made: Emission, op: Op, name: str) -> str:
+def emit_softmax(made: Emission, op: Op, name: str) -> Emitted:
     """A softmax over the last axis, from a table of 256 exponentials."""
     source, target = made.ends(op)
     byte_only(op, source, target)
@@ -183,17 +183,17 @@ def emit_softmax(made: Emission, op: Op, name: str) -> str:
             depth=depth,
         )
     )
-    return f"{name}({{0}}, {{out}});"
+    return Emitted(f"{name}({{0}}, {{out}});", over="same")
 
 
-def emit_copy(made: Emission, op: Op, name: str) -> str:
+def emit_copy(made: Emission, op: Op, name: str) -> Emitted:
     """A reshape that has to move bytes all the same."""
     source, target = made.ends(op)
     byte_only(op, source, target)
-    return f"copy_bytes({{out}}, {{0}}, {math.prod(target.shape)});"
+    return Emitted(f"copy_bytes({{out}}, {{0}}, {math.prod(target.shape)});")
 
 
-def emit_concat(made: Emission, op: Op, name: str) -> str:
+def emit_concat(made: Emission, op: Op, name: str) -> Emitted:
     """Inputs one behind the other along an axis."""
     byte_only(op, *made.ends(op))
     axis = op.attributes["axis"][0]
@@ -214,10 +214,10 @@ def emit_concat(made: Emission, op: Op, name: str) -> str:
         )
     )
     given = ", ".join(f"{{{place}}}" for place in range(len(parts)))
-    return f"{name}({given}, {{out}});"
+    return Emitted(f"{name}({given}, {{out}});")
 
 
-def emit_pad(made: Emission, op: Op, name: str) -> str:
+def emit_pad(made: Emission, op: Op, name: str) -> Emitted:
     """A frame of one code around an image."""
     source, target = made.ends(op)
     byte_only(op, source, target)
@@ -237,4 +237,4 @@ def emit_pad(made: Emission, op: Op, name: str) -> str:
             depth=target.shape[-1],
         )
     )
-    return f"{name}({{0}}, {{out}});"
+    return Emitted(f"{name}({{0}}, {{out}});")

@@ -17,7 +17,7 @@ from qnnlab.codegen.arrays import (
     padded_to,
     weight_values,
 )
-from qnnlab.codegen.context import Emission, render
+from qnnlab.codegen.context import Emission, Emitted, render
 from qnnlab.errors import CodegenError
 from qnnlab.graph.integer.kinds.rules import dilations_of
 from qnnlab.graph.integer.kinds.weighted import accumulator_bound, dilated
@@ -101,6 +101,14 @@ _DENSE = {
 }
 
 
+_PRODUCTS = {
+    "dsp": "product_3_{}",
+    "thumb2": "product_4",
+    "thumb1": "product_1",
+    "portable": "product_2",
+}
+
+
 def _packed(rows: NDArray[np.int8], kernels: str, scheme: _Scheme) -> tuple[str, NDArray[Any]]:
     """C type and array of weight rows (channels, k), k padded, as the kernels read them."""
     if kernels == "dsp":
@@ -114,8 +122,8 @@ def _packed(rows: NDArray[np.int8], kernels: str, scheme: _Scheme) -> tuple[str,
     return "int8_t", groups
 
 
-def emit_conv(made: Emission, op: Op, name: str) -> str:
-    """A convolution; the call of the function that it became."""
+def emit_conv(made: Emission, op: Op, name: str) -> Emitted:
+    """A convolution; pixels are copied before outputs are written."""
     fixed = _fixed_codes(made, op)
     place = _placement(made, op)
     values = weight_values(op)
@@ -132,11 +140,24 @@ def emit_conv(made: Emission, op: Op, name: str) -> str:
     k = flat.shape[1]
     single = corner == (1, 1, 0, 0) and run == depth
     pixel_bytes = -(-scheme.pixels * scheme.pixel_bytes * k // 8) * 8
-    made.scratch(pixel_bytes + max(run, scheme.pixels * channels))
     if not single:
         made.shared["gather"] = render("gather")
     kind, packed = _packed(flat, kernels, scheme)
     limits = made.limits(op)
+    clamps = limits != {"low": -128, "high": 127}
+    limited = clamps or kernels != "dsp"
+    shared = "pointwise_clamped" if limited else "pointwise"
+    if single:
+        made.shared[shared] = render(
+            "pointwise",
+            shared=shared,
+            kind=kind,
+            kernels=kernels,
+            limits=limited,
+            together=scheme.pixels,
+            value_bytes=scheme.pixel_bytes,
+            product=_PRODUCTS[kernels].format("clamped" if clamps else "saturated"),
+        )
     made.parts.append(
         render(
             "conv",
@@ -152,10 +173,13 @@ def emit_conv(made: Emission, op: Op, name: str) -> str:
             k=k,
             run=run,
             single=single,
-            clamps=limits != {"low": -128, "high": 127},
+            shared=shared,
+            limited=limited,
+            clamps=clamps,
         )
     )
-    return f"{name}({{0}}, {{out}});"
+    scratch = pixel_bytes + max(run, scheme.pixels * channels)
+    return Emitted(f"{name}({{0}}, {{out}}, {{scratch}});", scratch, "smaller" if single else "")
 
 
 def _table(made: Emission, op: Op, name: str, together: int, fixed: NDArray[np.int64]) -> str:
@@ -165,7 +189,7 @@ def _table(made: Emission, op: Op, name: str, together: int, fixed: NDArray[np.i
     return f"static const channel_t {name}_q[{len(table)}] = {{\n  {lines}}};"
 
 
-def emit_dense(made: Emission, op: Op, name: str) -> str:
+def emit_dense(made: Emission, op: Op, name: str) -> Emitted:
     """A dense layer, row by row."""
     fixed = _fixed_codes(made, op)
     source, _ = made.ends(op)
@@ -174,7 +198,6 @@ def emit_dense(made: Emission, op: Op, name: str) -> str:
     scheme = _DENSE[made.kernels]
     flat = padded_to(values, 1, scheme.values)
     k = flat.shape[1]
-    made.scratch(scheme.pixel_bytes * k)
     kind, packed = _packed(flat, made.kernels, scheme)
     limits = made.limits(op)
     made.parts.append(
@@ -192,10 +215,10 @@ def emit_dense(made: Emission, op: Op, name: str) -> str:
             clamps=limits != {"low": -128, "high": 127},
         )
     )
-    return f"{name}({{0}}, {{out}});"
+    return Emitted(f"{name}({{0}}, {{out}}, {{scratch}});", scheme.pixel_bytes * k)
 
 
-def emit_depthwise(made: Emission, op: Op, name: str) -> str:
+def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
     """A depthwise convolution: four channels at a time where the core has SMLAxy."""
     fixed = _fixed_codes(made, op)
     place = _placement(made, op)
@@ -209,7 +232,6 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> str:
     line_words = 2 * line * (depth // 4)
     shared = f"lanes_{place['kernel_h']}_{place['kernel_w']}"
     if lanes:
-        made.scratch(4 * line_words * place["kernel_h"])
         made.shared["tap"] = render("tap")
         made.shared[shared] = render("lanes", **place)
         groups = values.reshape(taps, depth // 4, 4).transpose(1, 0, 2).astype(np.int64)
@@ -234,4 +256,7 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> str:
             zero_pair=(zero & 0xFFFF) + (zero << 16),
         )
     )
-    return f"{name}({{0}}, {{out}});"
+    # Rows are copied before the output reaches them, as far as the window covers the first one.
+    over = "smaller" if lanes and place["kernel_h"] > place["pad_top"] else ""
+    scratch = 4 * line_words * place["kernel_h"] if lanes else 0
+    return Emitted(f"{name}({{0}}, {{out}}, {{scratch}});", scratch, over)

@@ -30,13 +30,15 @@ BUDGET = 2_000_000_000
 class BenchRun:
     """What came out of one inference, or of the mean of several.
 
-    `instructions` executed, by kind in `mix` and by function in `by_function`; `stack_bytes` at
-    its deepest.
+    `instructions` executed, by kind in `mix`, by operator in `by_operator` (with the kernels that
+    it calls; model_invoke is what lies between) and by function in `by_function`; `stack_bytes`
+    at its deepest.
     """
 
     outputs: NDArray[np.int8]
     instructions: int
     mix: Mapping[str, int]
+    by_operator: Mapping[str, int]
     by_function: Mapping[str, int]
     stack_bytes: int
 
@@ -77,7 +79,13 @@ class _Machine:
         self._decoder = self._decoders(capstone)
         self._kinds: dict[tuple[int, int], tuple[int, Counter[str], str]] = {}
         self._map()
-        self._counts: Counter[tuple[int, int]] = Counter()
+        self._counts: Counter[tuple[str, int, int]] = Counter()
+        self._starts = {
+            firmware.functions[name][0]: name
+            for name in (*firmware.model.operators, "model_invoke")
+            if name in firmware.functions
+        }
+        self._operator = "model_invoke"
         self._executed = 0
         self._budget = BUDGET
         self._uc.hook_add(unicorn.UC_HOOK_BLOCK, self._entered)
@@ -118,8 +126,9 @@ class _Machine:
                 self._uc.mem_map(page, _PAGE, rights if page >= RAM else 5)
 
     def _entered(self, uc: Any, address: int, size: int, _data: Any) -> None:
+        self._operator = self._starts.get(address, self._operator)
         key = (address, size)
-        self._counts[key] += 1
+        self._counts[self._operator, address, size] += 1
         known = self._kinds.get(key)
         if known is None:
             known = self._kinds[key] = self._decoded(address, size)
@@ -162,6 +171,7 @@ class _Machine:
         u, uc, firmware = self._unicorn, self._uc, self._firmware
         self._counts.clear()
         self._executed, self._budget = 0, budget
+        self._operator = "model_invoke"
         uc.mem_write(_STACK_TOP - _STACK_BYTES, bytes([_FILL]) * _STACK_BYTES)
         uc.mem_write(firmware.objects["bench_input"][0], sample)
         entry = firmware.functions["bench_run"][0]
@@ -195,7 +205,8 @@ class _Machine:
         pc = self._uc.reg_read(
             u.arm_const.UC_ARM_REG_PC if self._arm else u.riscv_const.UC_RISCV_REG_PC
         )
-        return f"{self._firmware.core.name} at {pc:#010x} in {self._function(pc)}"
+        where = f"{self._firmware.core.name} at {pc:#010x} in {self._function(pc)}"
+        return f"{where}, operator {self._operator}"
 
     def _result(self) -> BenchRun:
         firmware = self._firmware
@@ -204,17 +215,21 @@ class _Machine:
         stack = bytes(self._uc.mem_read(_STACK_TOP - _STACK_BYTES, _STACK_BYTES))
         mix: Counter[str] = Counter()
         by_function: Counter[str] = Counter()
+        by_operator: Counter[str] = Counter()
         for key, count in self._counts.items():
-            if key[0] == _EXIT:
+            operator, address, size = key
+            if address == _EXIT:
                 continue
-            total, kinds, function = self._kinds[key]
+            total, kinds, function = self._kinds[address, size]
             by_function[function] += total * count
+            by_operator[operator] += total * count
             for kind, part in kinds.items():
                 mix[kind] += part * count
         return BenchRun(
             outputs[: firmware.model.output_bytes].copy(),
             sum(by_function.values()),
             dict(mix),
+            dict(by_operator),
             dict(by_function),
             len(stack.lstrip(bytes([_FILL]))),
         )
