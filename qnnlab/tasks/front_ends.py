@@ -54,7 +54,7 @@ def mfcc(waves: NDArray[np.float32]) -> NDArray[np.float32]:
 
     window = np.hanning(_KWS_FRAME + 1)[:-1].astype(np.float32)
     spectrum = np.abs(rfft(frames(waves, _KWS_FRAME, _KWS_HOP) * window, _KWS_FFT))
-    mel = spectrum @ mel_filters("htk", _KWS_BANDS, _KWS_FFT, _KWS_LOW_HZ, _KWS_HIGH_HZ)
+    mel = _in_bands(spectrum, "htk", _KWS_BANDS, _KWS_FFT, (_KWS_LOW_HZ, _KWS_HIGH_HZ))
     cepstrum: NDArray[np.float32] = dct(np.log(mel + _KWS_FLOOR)) / np.sqrt(2 * _KWS_BANDS)
     return cepstrum[..., :KWS_COEFFICIENTS, np.newaxis].astype(np.float32)
 
@@ -71,12 +71,31 @@ def log_mel_windows(wave: NDArray[np.float32], hop: int = 1) -> NDArray[np.float
     window = np.hanning(_AD_FFT + 1)[:-1].astype(np.float32)
     padded = np.pad(wave, _AD_FFT // 2)
     power = np.abs(rfft(frames(padded, _AD_FFT, _AD_HOP) * window)) ** 2
-    mel = power @ mel_filters("slaney", AD_BANDS, _AD_FFT, 0.0, RATE_HZ / 2)
+    mel = _in_bands(power, "slaney", AD_BANDS, _AD_FFT, (0.0, RATE_HZ / 2))
     decibel = 10.0 * np.log10(np.maximum(mel, np.finfo(np.float64).eps))
     stacked = np.lib.stride_tricks.sliding_window_view(decibel, AD_FRAMES, axis=0)[::hop]
     return np.ascontiguousarray(
         stacked.transpose(0, 2, 1).reshape(len(stacked), -1), dtype=np.float32
     )
+
+
+def _in_bands(
+    spectrum: NDArray[np.float32],
+    scale: Literal["htk", "slaney"],
+    bands: int,
+    fft: int,
+    span_hz: tuple[float, float],
+) -> NDArray[np.float32]:
+    """Spectra (…, fft // 2 + 1) summed under mel filters: (…, bands).
+
+    As a sparse product: a dense one adds in another order with another number of threads.
+    """
+    from scipy.sparse import csr_array
+
+    filters = csr_array(mel_filters(scale, bands, fft, *span_hz).T)
+    flat = np.ascontiguousarray(spectrum.reshape(-1, spectrum.shape[-1]).T)
+    summed: NDArray[np.float32] = (filters @ flat).T
+    return summed.reshape(*spectrum.shape[:-1], bands)
 
 
 @cache

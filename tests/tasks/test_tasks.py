@@ -84,6 +84,8 @@ def test_the_same_arrays_in_another_process_and_folder(
     folder = tmp_path_factory.mktemp("other")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QNNLAB_DATA", str(folder))
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            patch.setenv(name, "1")
         done = subprocess.run(
             [sys.executable, "-c", code, task_name], capture_output=True, text=True, check=True
         )
