@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.errors import CodegenError
-from qnnlab.graph.integer.model import Activation, IntegerGraph, Op, channel_axis
+from qnnlab.graph.integer.model import IntegerGraph, Op, channel_axis
 from qnnlab.graph.integer.rounding import channel_multipliers, quantize_multiplier
 
-_MOST_SHIFT = 20
+_MOST_RIGHT, _MOST_LEFT = 20, 8
 
 
 def c_array(kind: str, name: str, values: NDArray[np.integer]) -> str:
@@ -26,30 +28,60 @@ def weight_values(op: Op) -> NDArray[np.int8]:
     return op.weights.values()
 
 
-def padded_to(values: NDArray[np.int8], axis: int, multiple: int) -> NDArray[np.int8]:
+def weight_form(op: Op) -> str:
+    """How narrow weights can be stored: "binary" (−1 and 1), "int2", "int4" or "int8".
+
+    Codebooks whose values lie in the codes' own range are stored as values of that many bits,
+    others in 8.
+    """
+    assert op.weights is not None
+    bits, values = op.weights.bits, op.weights.values()
+    if bits == 1 and set(np.unique(values)) <= {-1, 1}:
+        return "binary"
+    for width in (2, 4):
+        if (
+            bits <= width
+            and values.min() >= -(2 ** (width - 1))
+            and values.max() < 2 ** (width - 1)
+        ):
+            return f"int{width}"
+    return "int8"
+
+
+#: Bits, what is added before packing and the step of values, by form of packed weights.
+PACKED = {"int4": (4, 8, 1), "int2": (2, 2, 1), "binary": (1, 1, 2)}
+
+
+def packed_words(values: NDArray[Any], form: str) -> NDArray[np.int64]:
+    """Values in order, the first ones in the low bits of 32-bit words, as `unpack` reads them."""
+    bits, lift, step = PACKED[form]
+    codes = (values.reshape(-1).astype(np.int64) + lift) // step
+    codes = padded_to(codes, 0, 32 // bits).reshape(-1, 32 // bits)
+    words: NDArray[np.int64] = (codes << (bits * np.arange(32 // bits))).sum(axis=1)
+    return words
+
+
+def padded_to(values: NDArray[Any], axis: int, multiple: int) -> NDArray[Any]:
     """`values` with zeros behind along an axis, up to a multiple."""
     missing = -values.shape[axis] % multiple
     widths = [(0, missing if a == axis else 0) for a in range(values.ndim)]
     return np.pad(values, widths)
 
 
-def interleaved(rows: NDArray[np.int8], together: int) -> NDArray[np.int8]:
-    """Rows (channels, k), `together` channels at a time: four values of each in turn."""
-    rows = padded_to(padded_to(rows, 1, 4), 0, together)
-    channels, k = rows.shape
-    words = rows.reshape(channels // together, together, k // 4, 4)
-    return words.transpose(0, 2, 1, 3).reshape(-1)
-
-
 def channel_table(
-    graph: IntegerGraph, op: Op, together: int, fixed: NDArray[np.int64], lifted: bool
+    graph: IntegerGraph,
+    op: Op,
+    together: int,
+    fixed: NDArray[np.int64],
+    lifted: int = 0,
 ) -> NDArray[np.int64]:
     """bias, multiplier, add and shift (rows, 4) for `requantized` of the prelude.
 
     The bias takes in the input's zero point, for kernels that multiply codes as they are, and
-    where weights are `lifted` by 128 their share of that. There are rows for a multiple of
-    `together` channels. `fixed`: the code of channels that are
-    constant, −129 for others; their sums are multiplied by 0, so that they may leave 32 bits.
+    what they add to codes (`lifted`).
+    There are rows for a multiple of `together` channels. `fixed`: the code of channels that are
+    constant, −129 for others; their sums are multiplied by 0, so that they may leave 32 bits. A
+    shift to the left counts 256 a bit.
     Raises CodegenError for shifts that the fast requantization does not cover.
     """
     assert op.weights is not None
@@ -58,7 +90,7 @@ def channel_table(
     axis = channel_axis(op)
     channels = values.shape[axis]
     total = np.moveaxis(values, axis, 0).reshape(channels, -1).sum(axis=1)
-    bias = -(source.zero_point + (128 if lifted else 0)) * total
+    bias = -(source.zero_point + lifted) * total
     if op.bias is not None:
         bias = bias + op.bias
     real = np.broadcast_to(channel_multipliers(graph, op), (channels,))
@@ -66,16 +98,18 @@ def channel_table(
     dead = fixed > -129
     bias = np.where(dead, 0, bias)
     multiplier = np.where(dead, 0, multiplier)
-    right = np.where(dead, 1, -np.asarray(shift))
-    if ((right < 1) | (right > _MOST_SHIFT)).any():
+    right = np.where(dead, 1, np.maximum(-np.asarray(shift), 0))
+    left = np.where(dead, 0, np.maximum(np.asarray(shift), 0))
+    if (right > _MOST_RIGHT).any() or (left > _MOST_LEFT).any():
         raise CodegenError(
-            f"operator {op.name!r}: its scales need a shift of {int(right.min())} to "
-            f"{int(right.max())} bits; code is generated for 1 to {_MOST_SHIFT}"
+            f"operator {op.name!r}: its scales need a shift of {int(right.max())} bits to the "
+            f"right and {int(left.max())} to the left; code is generated for {_MOST_RIGHT} and "
+            f"{_MOST_LEFT}"
         )
     zero = np.where(dead, fixed, target.zero_point)
-    add = (np.int64(1) << (right - 1)) + (zero << right)
+    add = ((np.int64(1) << right) >> 1) + (zero << right)
     table = np.zeros((-(-channels // together) * together, 4), np.int64)
-    table[:channels] = np.stack([bias, multiplier, add, right], axis=1)
+    table[:channels] = np.stack([bias, multiplier, add, right + 256 * left], axis=1)
     table[channels:, 3] = 1
     if np.abs(table).max() >= 2**31:
         raise CodegenError(f"operator {op.name!r}: its constants leave 32 bits")
@@ -86,12 +120,3 @@ def fixed_multiplier(op: Op, real: float) -> tuple[int, int, int]:
     """A real multiplier as multiplier, left and right shift of `rescaled` in the prelude."""
     multiplier, shift = quantize_multiplier(real)
     return int(multiplier), max(int(shift), 0), max(-int(shift), 0)
-
-
-def byte_only(op: Op, *activations: Activation) -> None:
-    """Raise CodegenError for activations of more than 8 bits."""
-    for activation in activations:
-        if activation.wide:
-            raise CodegenError(
-                f"operator {op.name!r}: activations of {activation.bits} bits are not generated"
-            )

@@ -53,15 +53,18 @@ class Emitted:
 class Emission:
     """A model under construction.
 
-    `parts` are functions and constants in order, `shared` those that several operators use, by
-    name.
+    `isa` names the instruction set. `parts` are functions and constants in order, `shared` those
+    that several operators use, by name; `weight_bytes` is what weights take as they are stored,
+    `left_shifts` whether a weighted layer scales by half and more.
     """
 
     graph: IntegerGraph
-    kernels: str
+    isa: str
     ranges: Sequence[CodeRange]
     parts: list[str] = field(default_factory=list)
     shared: dict[str, str] = field(default_factory=dict)
+    weight_bytes: int = 0
+    left_shifts: bool = False
 
     def ends(self, op: Op) -> tuple[Activation, Activation]:
         """The first input's and the output's activation."""

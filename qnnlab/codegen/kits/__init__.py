@@ -1,0 +1,20 @@
+"""Kernels for products of weights, a file a family; a new file is found by itself."""
+
+from __future__ import annotations
+
+from qnnlab.codegen.kits.kit import Kit
+from qnnlab.errors import CodegenError
+from qnnlab.registry import LazyNames, plug_ins
+
+KITS = LazyNames("kit", lambda: plug_ins(__name__, "KITS"), CodegenError)
+
+
+def kit_for(isa: str, form: str) -> Kit:
+    """The kit of an instruction set for a form of weights; raises CodegenError for none."""
+    found = [kit for kit in KITS.values() if isa in kit.isas and kit.form == form]
+    if not found:
+        raise CodegenError(f"there are no kernels for {form} weights on {isa} cores")
+    return found[0]
+
+
+__all__ = ["KITS", "Kit", "kit_for"]

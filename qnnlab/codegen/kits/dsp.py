@@ -1,0 +1,81 @@
+"""Kernels for cores with SMLAD and SXTB16: Cortex-M4, M7, M33. Three pixels, two channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qnnlab.codegen.kits.kit import Kit
+
+
+def interleaved(rows: NDArray[Any], together: int) -> tuple[str, NDArray[Any]]:
+    """`together` channels at a time: four values of each in turn."""
+    channels, k = rows.shape
+    words = rows.reshape(channels // together, together, k // 4, 4)
+    return "int8_t", words.transpose(0, 2, 1, 3)
+
+
+def _paired(bits: int, lift: int) -> Any:
+    """Words of 32 / bits values: fields of the low half go with those of the high half.
+
+    A pixel's four values v0 … v3 lie as pairs (v0, v2) and (v1, v3), as SXTB16 leaves them, so
+    that one AND gives a pair of weights.
+    """
+    fields = 16 // bits
+
+    def pack(rows: NDArray[Any], together: int) -> tuple[str, NDArray[Any]]:
+        channels, k = rows.shape
+        codes = (rows + lift) // (2 if bits == 1 else 1)
+        quads = codes.reshape(channels, k // (2 * fields), fields // 2, 4)
+        low = quads[..., [0, 1]].reshape(*quads.shape[:2], fields)
+        high = quads[..., [2, 3]].reshape(*quads.shape[:2], fields)
+        shifts = bits * np.arange(fields, dtype=np.int64)
+        words = (low << shifts).sum(axis=-1) + ((high << shifts).sum(axis=-1) << 16)
+        grouped = words.reshape(channels // together, together, -1).transpose(0, 2, 1)
+        return "uint32_t", grouped
+
+    return pack
+
+
+def _packed(name: str, form: str, bits: int, lift: int) -> Kit:
+    return Kit(
+        name=name,
+        isas=("dsp",),
+        form=form,
+        template="kit_dsp_packed",
+        channels=2,
+        dense_channels=4,
+        pixels=3,
+        values=32 // bits,
+        pixel_bytes=lambda k: 16 + 6 * k,
+        row_bytes=lambda k: 8 + 2 * k,
+        pack=_paired(bits, lift),
+        run=4,
+        depthwise="depthwise_dsp",
+        constants={"bits": bits, "lift": lift, "fields": 16 // bits, "step": 2 if bits == 1 else 1},
+    )
+
+
+KITS = (
+    Kit(
+        name="dsp",
+        isas=("dsp",),
+        form="int8",
+        template="kit_dsp",
+        channels=2,
+        dense_channels=4,
+        pixels=3,
+        values=4,
+        pixel_bytes=lambda k: 6 * k,
+        row_bytes=lambda k: 2 * k,
+        pack=interleaved,
+        run=4,
+        saturates=True,
+        depthwise="depthwise_dsp",
+    ),
+    _packed("dsp_int4", "int4", 4, 8),
+    _packed("dsp_int2", "int2", 2, 2),
+    _packed("dsp_binary", "binary", 1, 1),
+)
