@@ -39,11 +39,8 @@ def weight_form(op: Op) -> str:
     if bits == 1 and set(np.unique(values)) <= {-1, 1}:
         return "binary"
     for width in (2, 4):
-        if (
-            bits <= width
-            and values.min() >= -(2 ** (width - 1))
-            and values.max() < 2 ** (width - 1)
-        ):
+        half = 2 ** (width - 1)
+        if bits <= width and -half <= values.min() and values.max() < half:
             return f"int{width}"
     return "int8"
 
@@ -56,8 +53,8 @@ def packed_words(values: NDArray[Any], form: str) -> NDArray[np.int64]:
     """Values in order, the first ones in the low bits of 32-bit words, as `unpack` reads them."""
     bits, lift, step = PACKED[form]
     codes = (values.reshape(-1).astype(np.int64) + lift) // step
-    codes = padded_to(codes, 0, 32 // bits).reshape(-1, 32 // bits)
-    words: NDArray[np.int64] = (codes << (bits * np.arange(32 // bits))).sum(axis=1)
+    fields = padded_to(codes, 0, 32 // bits).reshape(-1, 32 // bits)
+    words: NDArray[np.int64] = (fields << (bits * np.arange(32 // bits))).sum(axis=1)
     return words
 
 

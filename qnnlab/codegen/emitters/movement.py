@@ -11,7 +11,7 @@ from qnnlab.graph.integer.model import Op
 
 def emit_copy(made: Emission, op: Op, name: str) -> Emitted:
     """A reshape that has to move bytes all the same."""
-    source, target = made.ends(op)
+    target = made.graph.activations[op.output]
     return Emitted(f"copy_bytes({{out}}, {{0}}, {math.prod(target.shape)});")
 
 

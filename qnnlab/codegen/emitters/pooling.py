@@ -72,7 +72,7 @@ def emit_mean(made: Emission, op: Op, name: str) -> Emitted:
 
 def emit_softmax(made: Emission, op: Op, name: str) -> Emitted:
     """A softmax over the last axis, from a table of 256 exponentials."""
-    source, target = made.ends(op)
+    source, _ = made.ends(op)
     depth = source.shape[-1]
     made.parts.append(
         render(

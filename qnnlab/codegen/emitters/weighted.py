@@ -129,9 +129,7 @@ def emit_conv(made: Emission, op: Op, name: str) -> Emitted:
     kind, packed = kit.pack(padded_to(flat, 0, kit.channels).astype(np.int64), kit.channels)
     limits = made.limits(op)
     products = kit.products(limits != {"low": -128, "high": 127})
-    line = pixel_bytes
     if single:
-        line = kit.pixel_bytes(depth)
         shared = _pointwise(made, kit, products, kind, k > depth)
     else:
         shared = ""

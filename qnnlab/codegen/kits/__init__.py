@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from qnnlab.codegen.kits.kit import Kit
 from qnnlab.errors import CodegenError
 from qnnlab.registry import LazyNames, plug_ins
 
-KITS = LazyNames("kit", lambda: plug_ins(__name__, "KITS"), CodegenError)
+#: Kits by name.
+KITS: Mapping[str, Kit] = LazyNames("kit", lambda: plug_ins(__name__, "KITS"), CodegenError)
 
 
 def kit_for(isa: str, form: str) -> Kit:
