@@ -46,6 +46,7 @@ def _kit(isa: str, form: str, bits: int, lift: int, pixels: int) -> Kit:
         pack=_doubled(bits, lift),
         lifted=128,
         constants={
+            "isa": isa,
             "bits": bits,
             "lift": lift,
             "fields": fields,

@@ -25,7 +25,7 @@ from qnnlab.numerics.packing import pack, unpack
 #: Suffix of files in this format.
 SUFFIX = ".qnn"
 
-_MAGIC = b"QNNI"
+MAGIC = b"QNNI"
 _VERSION = 2
 _READABLE = (1, 2)
 _PREFIX = struct.Struct("<4sHHII")
@@ -77,7 +77,7 @@ def graph_to_bytes(graph: IntegerGraph) -> bytes:
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     encoded = text.encode()
     payload = b"".join(_op_payload(op) for op in graph.ops)
-    body = _PREFIX.pack(_MAGIC, _VERSION, 0, len(encoded), len(payload)) + encoded + payload
+    body = _PREFIX.pack(MAGIC, _VERSION, 0, len(encoded), len(payload)) + encoded + payload
     return body + _CHECKSUM.pack(zlib.crc32(body))
 
 
@@ -113,7 +113,7 @@ def graph_from_bytes(data: bytes) -> IntegerGraph:
 
 def _sections(data: bytes) -> tuple[int, bytes, bytes]:
     """Version, header and payload, once magic, lengths and checksum have been found right."""
-    if data[:4] != _MAGIC:
+    if data[:4] != MAGIC:
         raise ModelFormatError("not a qnnlab integer model: it does not begin with QNNI")
     if len(data) < _PREFIX.size + _CHECKSUM.size:
         raise ModelFormatError(f"truncated: it has {len(data)} bytes")

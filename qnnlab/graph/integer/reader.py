@@ -14,6 +14,7 @@ import numpy as np
 
 from qnnlab.errors import ModelFormatError, UnsupportedModel
 from qnnlab.graph.checks import printable
+from qnnlab.graph.integer.file import MAGIC, load_graph
 from qnnlab.graph.integer.model import Activation, IntegerGraph, Op
 from qnnlab.graph.integer.operator_reader import (
     ACTIVATION_BITS,
@@ -50,6 +51,20 @@ def read_integer_graph(path: Path | str) -> IntegerGraph:
         return integer_graph(read_tflite(path))
     except UnsupportedModel as error:
         raise UnsupportedModel(error.reasons, Path(path).name) from None
+
+
+def open_integer_graph(path: Path | str) -> IntegerGraph:
+    """The IntegerGraph of a .tflite or a .qnn file, told apart by their first bytes.
+
+    Raises as `read_integer_graph` and `load_graph` do.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            ours = stream.read(len(MAGIC)) == MAGIC
+    except OSError:
+        ours = False
+    return load_graph(path) if ours else read_integer_graph(path)
 
 
 def integer_graph(graph: Graph) -> IntegerGraph:
