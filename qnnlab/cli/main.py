@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 
 import qnnlab
+from qnnlab.cli.bench import bench
 from qnnlab.cli.claims import claims
 from qnnlab.cli.compare import compare
 from qnnlab.cli.console import PROFILES, examples
 from qnnlab.cli.data import data
+from qnnlab.cli.export import export
 from qnnlab.cli.plan import plan
 from qnnlab.cli.rosetta import rosetta
 from qnnlab.cli.survey import survey
@@ -175,9 +177,11 @@ def notebooks_sync(folder: Path) -> None:
         click.echo(f"{path}")
 
 
+cli.add_command(bench)
 cli.add_command(claims)
 cli.add_command(compare)
 cli.add_command(data)
+cli.add_command(export)
 cli.add_command(plan)
 cli.add_command(rosetta)
 cli.add_command(survey)

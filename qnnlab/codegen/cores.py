@@ -13,17 +13,28 @@ from qnnlab.registry import LazyNames
 class Core:
     """A processor core.
 
-    `kernels` names the kernels that its code is made of: "thumb1" (16-bit products only),
+    `isa` names the kernels that its code is made of: "thumb1" (16-bit products only),
     "thumb2" (MLA), "dsp" (SMLAD and SXTB16) or "portable" (C alone). `triple` and `cpu` are
-    clang's; `emulated` is the emulator's model, None where it has none.
+    clang's, empty for this computer; `emulated` is the emulator's model, None where it has none.
     """
 
     name: str
     title: str
-    kernels: str
+    isa: str
     triple: str
     cpu: str
     emulated: str | None
+
+    @property
+    def gcc_flags(self) -> tuple[str, ...]:
+        """What chooses it for a GCC of its architecture, whose names for cores are ours."""
+        if not self.triple:
+            return ()
+        if not self.triple.startswith("thumb"):
+            return (f"-march={self.name}", "-mabi=ilp32")
+        # Without it GCC reads assembly for cores of 16-bit instructions in the older syntax.
+        old = ("-masm-syntax-unified",) if self.isa == "thumb1" else ()
+        return (f"-mcpu={self.name}", "-mthumb", *old)
 
 
 _THUMB = "thumb-freestanding-eabi"
@@ -41,6 +52,7 @@ _ALL = (
         "generic_rv32+m+a+c",
         "ANY",
     ),
+    Core("host", "this computer", "portable", "", "", None),
 )
 
 #: Cores by name; an unknown one is a SpecError that says which are near.

@@ -91,11 +91,15 @@ def _weights(made: Emission, name: str, kind: str, values: NDArray[Any]) -> str:
     return c_array(kind, f"{name}_w", values)
 
 
-def _table(made: Emission, op: Op, name: str, together: int, kit: Kit | None = None) -> str:
+def _table(
+    made: Emission, op: Op, name: str, together: int, kit: Kit | None = None, factor: int = 1
+) -> str:
+    """The constants of channels; `factor` times the bias, for kernels that double sums."""
     lifted = 0 if kit is None else kit.lifted
     table = channel_table(made.graph, op, together, _fixed_codes(made, op), lifted)
     # A scale of half and above has no shift to the right: that takes the longer requantization.
     made.left_shifts |= bool((table[:, 3] != np.clip(table[:, 3], 1, 255)).any())
+    table[:, 0] *= factor
     lines = ",\n  ".join("{" + ", ".join(map(str, row)) + "}" for row in table.tolist())
     return f"static const channel_t {name}_q[{len(table)}] = {{\n  {lines}}};"
 
@@ -229,6 +233,8 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
     weights, unpacked = _depthwise_weights(made, op, name, ordered, lanes)
     zero = place["zero_point"]
     bits, lift, step = PACKED.get(weight_form(op), (8, 0, 1))
+    # Sums of the kernel for four channels are doubled.
+    factor = 2 if lanes else 1
     made.parts.append(
         render(
             template,
@@ -236,7 +242,7 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
             **made.limits(op),
             name=name,
             weights=weights,
-            channels_table=_table(made, op, name, 1),
+            channels_table=_table(made, op, name, 1, factor=factor),
             line=line,
             line_words=line_words,
             shared=shared,
@@ -245,8 +251,8 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
             count=ordered.size,
             unpacked=unpacked,
             bits=bits,
-            lift=lift,
-            step=step,
+            lift=factor * lift,
+            step=factor * step,
         )
     )
     # Rows are copied before the output reaches them, as far as the window covers the first one.
@@ -261,11 +267,12 @@ def _depthwise_weights(
     """The constant, and the scratch that unpacking it takes in bytes."""
     form = weight_form(op)
     if form in PACKED:
-        made.shared["unpack"] = render("unpack", values="int16_t" if pairs else "int8_t")
+        values = "int16_t" if pairs else "int8_t"
+        made.shared[f"unpack_{values}"] = render("unpack", values=values)
         taken = -(-ordered.size * (2 if pairs else 1) // 8) * 8
         return _weights(made, name, "uint32_t", packed_words(ordered, form)), taken
     if pairs:
-        words = (ordered[::2] & 0xFFFF) | (ordered[1::2] << 16)
+        words = (2 * ordered[::2] & 0xFFFF) | (2 * ordered[1::2] << 16)
         return _weights(made, name, "int32_t", words), 0
     return _weights(made, name, "int8_t", ordered), 0
 

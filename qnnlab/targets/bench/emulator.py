@@ -7,40 +7,21 @@ emulator tells each block of code that it enters; what a block holds is decoded 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.errors import FirmwareFault, MissingExtra
+from qnnlab.targets.bench.decoding import Decoder
 from qnnlab.targets.bench.firmware import RAM, Firmware
+from qnnlab.targets.bench.runs import BUDGET, BenchRun
 
 _PAGE = 4096
 _STACK_TOP = 0x30000000
 _STACK_BYTES = 64 * 1024
 _EXIT = 0x07000000
 _FILL = 0xA5
-#: Instructions after which a run is given up.
-BUDGET = 2_000_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class BenchRun:
-    """What came out of one inference, or of the mean of several.
-
-    `instructions` executed, by kind in `mix`, by operator in `by_operator` (with the kernels that
-    it calls; model_invoke is what lies between) and by function in `by_function`; `stack_bytes`
-    at its deepest.
-    """
-
-    outputs: NDArray[np.int8]
-    instructions: int
-    mix: Mapping[str, int]
-    by_operator: Mapping[str, int]
-    by_function: Mapping[str, int]
-    stack_bytes: int
 
 
 def run_firmware(
@@ -64,11 +45,10 @@ class _Machine:
 
     def __init__(self, firmware: Firmware) -> None:
         try:
-            import capstone
             import unicorn
         except ImportError:
             raise MissingExtra(
-                "emulating firmware needs unicorn and capstone: pip install qnnlab[firmware]"
+                "emulating firmware needs unicorn: pip install qnnlab[firmware]"
             ) from None
         if firmware.core.emulated is None:
             raise FirmwareFault(f"there is no emulator for {firmware.core.name}")
@@ -76,8 +56,8 @@ class _Machine:
         self._unicorn = unicorn
         self._arm = firmware.core.triple.startswith("thumb")
         self._uc = self._created()
-        self._decoder = self._decoders(capstone)
-        self._kinds: dict[tuple[int, int], tuple[int, Counter[str], str]] = {}
+        self._decoder = Decoder(firmware)
+        self._sizes: dict[tuple[int, int], int] = {}
         self._map()
         self._counts: Counter[tuple[str, int, int]] = Counter()
         self._starts = {
@@ -97,13 +77,6 @@ class _Machine:
             uc.ctl_set_cpu_model(getattr(u.arm_const, f"UC_CPU_ARM_{model}"))
             return uc
         return u.Uc(u.UC_ARCH_RISCV, u.UC_MODE_RISCV32)
-
-    def _decoders(self, capstone: Any) -> Any:
-        if self._arm:
-            mode = capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS
-            return capstone.Cs(capstone.CS_ARCH_ARM, mode)
-        mode = capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC
-        return capstone.Cs(capstone.CS_ARCH_RISCV, mode)
 
     def _map(self) -> None:
         u, uc = self._unicorn, self._uc
@@ -129,42 +102,12 @@ class _Machine:
         self._operator = self._starts.get(address, self._operator)
         key = (address, size)
         self._counts[self._operator, address, size] += 1
-        known = self._kinds.get(key)
+        known = self._sizes.get(key)
         if known is None:
-            known = self._kinds[key] = self._decoded(address, size)
-        self._executed += known[0]
+            known = self._sizes[key] = self._decoder.stretch(address, size).count
+        self._executed += known
         if self._executed > self._budget:
             uc.emu_stop()
-
-    def _decoded(self, address: int, size: int) -> tuple[int, Counter[str], str]:
-        code = bytes(self._uc.mem_read(address, size))
-        mix: Counter[str] = Counter()
-        done = 0
-        while done < size:
-            found = next(self._decoder.disasm_lite(code[done:], address + done, 1), None)
-            # What the decoder does not know is counted by its length.
-            length, name = (
-                (self._length(code[done:]), "other")
-                if found is None
-                else (
-                    found[1],
-                    _kind(found[2]),
-                )
-            )
-            mix[name] += 1
-            done += length
-        return sum(mix.values()), mix, self._function(address)
-
-    def _length(self, code: bytes) -> int:
-        if self._arm:
-            return 4 if code[1] >> 3 in (0b11101, 0b11110, 0b11111) else 2
-        return 4 if code[0] & 3 == 3 else 2
-
-    def _function(self, address: int) -> str:
-        for name, (start, size) in self._firmware.functions.items():
-            if start <= address < start + max(size, 2):
-                return name
-        return "?"
 
     def run(self, sample: bytes, budget: int) -> BenchRun:
         """One inference."""
@@ -205,7 +148,7 @@ class _Machine:
         pc = self._uc.reg_read(
             u.arm_const.UC_ARM_REG_PC if self._arm else u.riscv_const.UC_RISCV_REG_PC
         )
-        where = f"{self._firmware.core.name} at {pc:#010x} in {self._function(pc)}"
+        where = f"{self._firmware.core.name} at {pc:#010x} in {self._decoder.function(pc)}"
         return f"{where}, operator {self._operator}"
 
     def _result(self) -> BenchRun:
@@ -213,18 +156,18 @@ class _Machine:
         address, size = firmware.objects["bench_output"]
         outputs = np.frombuffer(bytes(self._uc.mem_read(address, size)), np.int8)
         stack = bytes(self._uc.mem_read(_STACK_TOP - _STACK_BYTES, _STACK_BYTES))
-        mix: Counter[str] = Counter()
-        by_function: Counter[str] = Counter()
-        by_operator: Counter[str] = Counter()
+        mix, classes = Counter[str](), Counter[str]()
+        by_function, by_operator = Counter[str](), Counter[str]()
         for key, count in self._counts.items():
             operator, address, size = key
             if address == _EXIT:
                 continue
-            total, kinds, function = self._kinds[address, size]
-            by_function[function] += total * count
-            by_operator[operator] += total * count
-            for kind, part in kinds.items():
-                mix[kind] += part * count
+            found = self._decoder.stretch(address, size)
+            by_function[found.function] += found.count * count
+            by_operator[operator] += found.count * count
+            for total, parts in ((mix, found.mix), (classes, found.classes)):
+                for kind, part in parts.items():
+                    total[kind] += part * count
         return BenchRun(
             outputs[: firmware.model.output_bytes].copy(),
             sum(by_function.values()),
@@ -232,29 +175,5 @@ class _Machine:
             dict(by_operator),
             dict(by_function),
             len(stack.lstrip(bytes([_FILL]))),
+            dict(classes),
         )
-
-
-_CONDITIONS = (
-    *("eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "cs"),
-    *("cc", "eqz", "nez", "ltu", "geu", "gez", "ltz", "gtz", "lez"),
-)
-_BRANCHES = frozenset(
-    {"b", "bl", "bx", "blx", "cbz", "cbnz", "j", "jal", "jalr", "jr", "ret"}
-    | {f"b{condition}" for condition in _CONDITIONS}
-)
-_KINDS = {
-    "load": ("ldr", "ldm", "pop", "lw", "lb", "lh"),
-    "store": ("str", "stm", "push", "sw", "sb", "sh"),
-    "multiply": ("mul", "mla", "mls", "smla", "smul", "smm", "smu", "umul", "umla"),
-}
-
-
-def _kind(mnemonic: str) -> str:
-    """load, store, multiply, branch or other."""
-    name = mnemonic.removeprefix("c.").split(".", maxsplit=1)[0]
-    if name in _BRANCHES:
-        return "branch"
-    if name.startswith("sbc"):
-        return "other"
-    return next((kind for kind, starts in _KINDS.items() if name.startswith(starts)), "other")

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 
 from qnnlab.codegen import CORES, CModel, Core
-from qnnlab.errors import FirmwareFault, MissingExtra
+from qnnlab.errors import FirmwareFault
+from qnnlab.targets.bench.compilers import COMPILERS, compile_in
+from qnnlab.targets.bench.compilers import compiler_version as compiler_version
 
 #: Where the image lies: code and constants, then data.
 FLASH, RAM = 0x08000000, 0x20000000
 _SPAN = 64 * 2**20
-_TIMEOUT_S = 120
 
-_MAIN = """#include "model.h"
+_MAIN = """#include "{name}.h"
 
 int8_t bench_input[MODEL_INPUT_BYTES] __attribute__((aligned(8)));
 int8_t bench_output[MODEL_OUTPUT_BYTES] __attribute__((aligned(8)));
 
-int bench_run(void) { return model_invoke(bench_input, bench_output); }
+int bench_run(void) {{ return model_invoke(bench_input, bench_output); }}
 """
 # lld wants spaces around the colons.
 _LINK = f"""ENTRY(bench_run)
@@ -34,9 +31,9 @@ MEMORY {{
 }}
 SECTIONS {{
   .text : {{ KEEP(*(.text.bench_run)) *(.text*) }} > FLASH
-  .rodata : {{ *(.rodata*) }} > FLASH
-  .data : {{ *(.data*) }} > RAM
-  .bss : {{ *(.bss*) *(COMMON) }} > RAM
+  .rodata : {{ *(.rodata* .srodata*) }} > FLASH
+  .data : {{ *(.data* .sdata*) }} > RAM
+  .bss : {{ *(.bss* .sbss*) *(COMMON) }} > RAM
   /DISCARD/ : {{ *(.ARM.exidx*) *(.ARM.extab*) *(.eh_frame*) }}
 }}
 """
@@ -71,59 +68,37 @@ class Firmware:
     static_bytes: int
 
 
-@lru_cache(maxsize=1)
-def compiler_version() -> str:
-    """The compiler that PyPI brings; raises MissingExtra where it is not installed."""
-    try:
-        return f"zig {metadata.version('ziglang')}"
-    except metadata.PackageNotFoundError:
-        raise MissingExtra(
-            "compiling firmware needs ziglang: pip install qnnlab[firmware]"
-        ) from None
+def build_firmware(
+    model: CModel, optimize: str = "-O3", extra: Sequence[str] = (), compiler: str = "zig"
+) -> Firmware:
+    """Compile and link `model` for its core with one of COMPILERS.
 
-
-def build_firmware(model: CModel, optimize: str = "-O3", extra: Sequence[str] = ()) -> Firmware:
-    """Compile and link `model` for its core.
-
-    Raises FirmwareFault with the compiler's first message where it fails or takes too long, and
-    MissingExtra without the compiler.
+    Raises FirmwareFault with the compiler's first message where it fails or takes too long,
+    MissingExtra without the compiler and SpecError for an unknown one.
     """
-    core, compiler = CORES[model.core], compiler_version()
+    core = CORES[model.core]
+    if not core.triple:
+        raise FirmwareFault(f"no firmware is built for {core.name}; host_library compiles for it")
+    chosen = COMPILERS[compiler](core)
     with tempfile.TemporaryDirectory(prefix="qnnlab-") as name:
         folder = Path(name)
         texts = {
-            "model.c": model.source,
-            "model.h": model.header,
-            "main.c": _MAIN,
+            f"{model.name}.c": model.source,
+            f"{model.name}.h": model.header,
+            "main.c": _MAIN.format(name=model.name),
             "link.ld": _LINK,
         }
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8")
         command = [
-            *(sys.executable, "-m", "ziglang", "cc"),
-            *("-target", core.triple, f"-mcpu={core.cpu}", optimize, "-std=gnu99"),
+            *(*chosen.command, optimize, "-std=gnu99"),
             *("-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer"),
-            *("-fno-stack-protector", "-fno-sanitize=all", "-Wall", "-Werror"),
+            *("-fno-stack-protector", "-Wall", "-Werror"),
             *("-Wl,--gc-sections", "-T", "link.ld", *extra),
-            *("main.c", "model.c", "-o", "firmware.elf"),
+            *("main.c", f"{model.name}.c", "-o", "firmware.elf", *chosen.last),
         ]
-        _run(command, folder, core)
-        return _linked(model, core, compiler, folder / "firmware.elf")
-
-
-def _run(command: Sequence[str], folder: Path, core: Core) -> None:
-    try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise FirmwareFault(f"compiling for {core.name} took more than {_TIMEOUT_S} s") from None
-    except OSError as error:
-        raise FirmwareFault(f"the compiler could not be started: {error.strerror}") from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line]
-        reason = (lines or done.stderr.splitlines() or ["no message"])[0]
-        raise FirmwareFault(f"compiling for {core.name} failed: {reason[:300]}")
+        compile_in(folder, command, core.name)
+        return _linked(model, core, chosen.version, folder / "firmware.elf")
 
 
 def _linked(model: CModel, core: Core, compiler: str, path: Path) -> Firmware:
