@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,33 +29,57 @@ def weight_values(op: Op) -> NDArray[np.int8]:
     return op.weights.values()
 
 
-def weight_form(op: Op) -> str:
-    """How narrow weights can be stored: "binary" (−1 and 1), "int2", "int4" or "int8".
+@dataclass(frozen=True)
+class Form:
+    """How weights are stored: fields of `bits` bits with value = step × field − lift."""
 
-    Codebooks whose values lie in the codes' own range are stored as values of that many bits,
-    others in 8.
+    bits: int
+    step: int = 1
+    lift: int = 0
+
+    @property
+    def packed(self) -> bool:
+        """Whether several lie in a byte."""
+        return self.bits < 8
+
+    @property
+    def holds_zero(self) -> bool:
+        """Whether a weight of zero can be stored, as padding within rows wants."""
+        return self.lift % self.step == 0
+
+    def fields(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """The fields of values; what is no multiple of the step, such as padding, is rounded."""
+        found = (values.astype(np.int64) + self.lift) // self.step
+        return np.clip(found, 0, 2**self.bits - 1)
+
+
+def weight_form(op: Op) -> Form:
+    """The narrowest form for the weights of a layer: fields of 1, 2 or 4 bits, or int8.
+
+    Weights of fewer than 8 bits whose values are evenly spaced are packed, whatever their codes
+    or codebook; others are stored as int8.
     """
     assert op.weights is not None
-    bits, values = op.weights.bits, op.weights.values()
-    if bits == 1 and set(np.unique(values)) <= {-1, 1}:
-        return "binary"
-    for width in (2, 4):
-        half = 2 ** (width - 1)
-        if bits <= width and -half <= values.min() and values.max() < half:
-            return f"int{width}"
-    return "int8"
+    if op.weights.bits == 8:
+        return Form(8)
+    levels = np.unique(op.weights.values()).astype(np.int64)
+    step = int(np.gcd.reduce(np.diff(levels))) if levels.size > 1 else 1
+    span = int(levels[-1] - levels[0]) // step
+    # A grid through zero where one fits: padding can then be stored.
+    for bits in (bits for bits in (1, 2, 4) if bits >= op.weights.bits):
+        half = 2 ** (bits - 1)
+        if levels[0] % step == 0 and -half * step <= levels[0] and levels[-1] < half * step:
+            return Form(bits, step, half * step)
+        if span < 2**bits:
+            return Form(bits, step, -int(levels[0]))
+    return Form(8)
 
 
-#: Bits, what is added before packing and the step of values, by form of packed weights.
-PACKED = {"int4": (4, 8, 1), "int2": (2, 2, 1), "binary": (1, 1, 2)}
-
-
-def packed_words(values: NDArray[Any], form: str) -> NDArray[np.int64]:
+def packed_words(values: NDArray[Any], form: Form) -> NDArray[np.int64]:
     """Values in order, the first ones in the low bits of 32-bit words, as `unpack` reads them."""
-    bits, lift, step = PACKED[form]
-    codes = (values.reshape(-1).astype(np.int64) + lift) // step
-    fields = padded_to(codes, 0, 32 // bits).reshape(-1, 32 // bits)
-    words: NDArray[np.int64] = (fields << (bits * np.arange(32 // bits))).sum(axis=1)
+    each = 32 // form.bits
+    fields = padded_to(form.fields(values.reshape(-1)), 0, each).reshape(-1, each)
+    words: NDArray[np.int64] = (fields << (form.bits * np.arange(each))).sum(axis=1)
     return words
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from qnnlab.graph.integer.execute import run_integer
 from qnnlab.graph.integer.model import IntegerGraph
-from qnnlab.lab.bench import CoreRun, operators_frame
-from qnnlab.lab.firmware_peers import best_peers
+from qnnlab.graph.integer.passes import Removed
+from qnnlab.graph.integer.reader import read_integer_graph
+from qnnlab.graph.runtimes import SHOWN, RuntimeRun
+from qnnlab.lab.bench import CoreRun, operators_frame, random_codes
+from qnnlab.lab.firmware_peers import best_peers, firmware_peers
+from qnnlab.lab.measure import try_runtime
 from qnnlab.report.exhibits import Figure, Provenance, Table, figure
 from qnnlab.report.style import PALETTE, use_style
+from qnnlab.targets.vela import NpuEstimate
+from qnnlab.values import Value
 
+_INPUTS = 64
 _MIX = ("load", "store", "multiply", "branch", "other")
 _COLUMNS = {
     "instructions": "instructions",
@@ -206,3 +215,113 @@ def widths_figure(runs: Mapping[str, Mapping[str, CoreRun]], model: str) -> Figu
             ],
             alt=f"Lines of {len(runs)} cores over four widths of weights",
         )
+
+
+def dead_table(rows: Sequence[tuple[str, Removed, CoreRun, CoreRun]]) -> Table:
+    """By model: channels left out, and instructions and flash with and without them."""
+    entries = []
+    for model, removed, whole, smaller in rows:
+        before = {value.name: value for value in whole.values()}
+        after = {value.name: value for value in smaller.values()}
+        entries.append(
+            {
+                "model": model,
+                "channels left out": removed.channels,
+                "of": removed.of,
+                "instructions": before["instructions"],
+                "without them": after["instructions"],
+                "weights": before["weight_bytes"],
+                "weights without": after["weight_bytes"],
+                "answers": "equal" if not smaller.differing else "not equal",
+            }
+        )
+    return Table(
+        pd.DataFrame(entries).set_index("model"),
+        caption=f"Dead channels left out, on {rows[0][2].core}; answers stay equal.",
+        provenance=[Provenance("channels", "", "estimated", "interval arithmetic on the graph")],
+        digits={"instructions": 0, "without them": 0},
+    )
+
+
+def frameworks_table(path: Path, model: str, ours: CoreRun, npu: NpuEstimate | None) -> Table:
+    """One model in four frameworks, and its peers: each row has what its tool can tell."""
+    values = {value.name: value for value in ours.values()}
+    rows: list[dict[str, Any]] = [
+        {
+            "framework": f"qnnlab generated C, {ours.core}",
+            "instructions": values.get("instructions"),
+            "code": values.get("code_bytes"),
+            "memory": values.get("arena_bytes"),
+        }
+    ]
+    rows += _interpreters(path)
+    if npu is not None:
+        source = f"vela {npu.version}"
+        rows.append(
+            {
+                "framework": f"Vela, {npu.accelerator}",
+                "cycles": Value("cycles", npu.cycles, "cycles", "estimated", source),
+                "memory": Value("memory", npu.sram_bytes, "B", "estimated", source),
+            }
+        )
+    peers = firmware_peers()
+    peers = peers[(peers["model"] == model) & (peers["core"] == ours.core)]
+    for name, group in peers.sort_values("instructions").groupby("peer", sort=False):
+        best = group.iloc[0]
+        source = f"data/runtimes/firmware_peers.csv, {best['core']} {best['flags']}"
+        rows.append(
+            {
+                "framework": f"{name} (quoted)",
+                "instructions": _quoted("instructions", best["instructions"], source),
+                "code": _quoted("code", best["code_bytes"], source),
+                "memory": _quoted("memory", best["arena_bytes"], source),
+                "answers": best["output_equality"],
+            }
+        )
+    rows[0]["answers"] = f"{ours.differing} of {len(ours.runs)} differ from the executor"
+    frame = pd.DataFrame(rows).set_index("framework")
+    absent = {
+        (label, column): "its tool does not tell"
+        for label in frame.index
+        for column in frame.columns
+        if frame.loc[label, column] is None or frame.loc[label, column] is pd.NA
+    }
+    return Table(
+        frame,
+        caption=(
+            f"{model}: executed instructions or estimated cycles of one inference, code, and RAM "
+            "for activations (TinyEngine and TinyMaix count their weights as code). The generated "
+            "C leaves buffers of input and output to its caller."
+        ),
+        digits={"instructions": 0, "cycles": 0} if npu is not None else {"instructions": 0},
+        reasons=absent,
+    )
+
+
+def _interpreters(path: Path) -> list[dict[str, Any]]:
+    """TFLM and LiteRT on this computer: memory where it is told, answers beside the executor's."""
+    graph = read_integer_graph(path)
+    codes = random_codes(graph, _INPUTS)
+    expected = run_integer(graph, codes).reshape(len(codes), -1)
+    rows = []
+    for runtime in ("tflm", "litert_xnnpack"):
+        run = try_runtime(path.read_bytes(), codes, runtime)
+        if not isinstance(run, RuntimeRun) or run.outputs is None:
+            continue
+        same = int((run.outputs.reshape(len(codes), -1) == expected).all(axis=1).sum())
+        row: dict[str, Any] = {
+            "framework": f"{SHOWN[runtime]} on this computer",
+            "answers": f"{same} of {len(codes)} inputs equal to the executor",
+        }
+        if run.arena_bytes is not None:
+            source = f"{runtime} {run.version}, 64-bit host"
+            row["memory"] = Value("memory", run.arena_bytes, "B", "measured", source)
+        rows.append(row)
+    return rows
+
+
+def _quoted(name: str, value: float, source: str) -> Value | None:
+    units = {"instructions": "instructions"}
+    return (
+        None if pd.isna(value) else Value(name, int(value), units.get(name, "B"), "quoted", source)
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qnnlab.codegen.arrays import (
-    PACKED,
+    Form,
     c_array,
     channel_table,
     packed_words,
@@ -77,12 +77,12 @@ def _fixed_codes(made: Emission, op: Op) -> NDArray[np.int64]:
     return np.where(dead & uniform, found.low.max(axis=axes), -129)
 
 
-def _kit(made: Emission, op: Op, form: str) -> Kit:
+def _kit(made: Emission, form: Form) -> Kit:
     """The kit for weights of a form, its C put into the module."""
-    kit = kit_for(made.isa, form)
+    kit = kit_for(made.isa, form.bits)
     if kit.isas == ("dsp",):
         made.shared["dsp_widen"] = render("dsp_widen")
-    made.shared[kit.name] = render(kit.template, P=kit.name, **kit.constants)
+    made.shared[kit.name] = render(kit.template, P=kit.name, bits=kit.bits, **kit.constants)
     return kit
 
 
@@ -104,17 +104,25 @@ def _table(
     return f"static const channel_t {name}_q[{len(table)}] = {{\n  {lines}}};"
 
 
-def _window_rows(made: Emission, op: Op, place: Mapping[str, Any]) -> tuple[Kit, NDArray[np.int8]]:
-    """The kit, and weights (channels, rows of the window, values) padded as it reads them."""
+def _window_rows(made: Emission, op: Op, place: Mapping[str, Any]) -> tuple[Form, NDArray[np.int8]]:
+    """The form, and weights (channels, rows of the window, values) padded as its kit reads them."""
     values = weight_values(op)
     rows = values.reshape(values.shape[0], place["kernel_h"], -1)
     form = weight_form(op)
-    kit = kit_for(made.isa, form)
-    if form == "binary" and rows.shape[2] % kit.run:
+    run = kit_for(made.isa, form.bits).run
+    if rows.shape[2] % run and not form.holds_zero:
         # What lies behind a row would need a weight of zero.
-        form = "int8"
-    kit = _kit(made, op, form)
-    return kit, padded_to(rows, 2, kit.run)
+        form = Form(8)
+    return form, padded_to(rows, 2, run)
+
+
+def _packed(form: Form, kit: Kit, rows: NDArray[Any], together: int) -> tuple[str, NDArray[Any]]:
+    """C type and array of weight rows (channels, k), padded to whole groups, in a form."""
+    rows = padded_to(rows, 0, together)
+    if not form.packed:
+        return kit.pack(rows.astype(np.int64), together)
+    kind, words = kit.pack(form.fields(rows), together)
+    return kind, np.concatenate([[form.step, form.lift % 2**32], words.reshape(-1)])
 
 
 def emit_conv(made: Emission, op: Op, name: str) -> Emitted:
@@ -123,14 +131,15 @@ def emit_conv(made: Emission, op: Op, name: str) -> Emitted:
     channels, depth = place["channels"], place["depth"]
     if weight_values(op).shape[3] != depth:
         raise CodegenError(f"operator {op.name!r}: grouped convolutions are not generated")
-    kit, rows = _window_rows(made, op, place)
+    form, rows = _window_rows(made, op, place)
+    kit = _kit(made, form)
     run = rows.shape[2]
     flat = padded_to(rows.reshape(channels, -1), 1, kit.values)
     k = flat.shape[1]
     corner = (place["kernel_h"], place["kernel_w"], place["pad_top"], place["pad_left"])
     single = corner == (1, 1, 0, 0) and run == depth
     pixel_bytes = -(-kit.pixel_bytes(k) // 8) * 8
-    kind, packed = kit.pack(padded_to(flat, 0, kit.channels).astype(np.int64), kit.channels)
+    kind, packed = _packed(form, kit, flat, kit.channels)
     limits = made.limits(op)
     products = kit.products(limits != {"low": -128, "high": 127})
     if single:
@@ -183,9 +192,10 @@ def emit_dense(made: Emission, op: Op, name: str) -> Emitted:
     source, _ = made.ends(op)
     values = weight_values(op)
     channels, depth = values.shape
-    kit = _kit(made, op, weight_form(op))
-    flat = padded_to(padded_to(values, 1, kit.values), 0, kit.dense_channels)
-    kind, packed = kit.pack(flat.astype(np.int64), kit.dense_channels)
+    form = weight_form(op)
+    kit = _kit(made, form)
+    flat = padded_to(values, 1, kit.values)
+    kind, packed = _packed(form, kit, flat, kit.dense_channels)
     limits = made.limits(op)
     made.parts.append(
         render(
@@ -219,7 +229,7 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
     taps, channels, depth = math.prod(values.shape[:2]), place["channels"], place["depth"]
     apart = (place["dilation_h"], place["dilation_w"])
     plain = channels != depth or depth % 4 or apart != (1, 1) or taps > 32
-    template = "depthwise_plain" if plain else kit_for(made.isa, "int8").depthwise
+    template = "depthwise_plain" if plain else kit_for(made.isa, 8).depthwise
     lanes = template == "depthwise_dsp"
     line = (place["columns"] - 1) * place["stride_w"] + place["kernel_w"]
     line_words = 2 * line * (depth // 4)
@@ -232,7 +242,7 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
         made.shared[shared] = render("dsp_lanes", **place)
     weights, unpacked = _depthwise_weights(made, op, name, ordered, lanes)
     zero = place["zero_point"]
-    bits, lift, step = PACKED.get(weight_form(op), (8, 0, 1))
+    form = weight_form(op)
     # Sums of the kernel for four channels are doubled.
     factor = 2 if lanes else 1
     made.parts.append(
@@ -250,9 +260,9 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
             zero_pair=(zero & 0xFFFF) + (zero << 16),
             count=ordered.size,
             unpacked=unpacked,
-            bits=bits,
-            lift=factor * lift,
-            step=factor * step,
+            bits=form.bits,
+            lift=factor * form.lift,
+            step=factor * form.step,
         )
     )
     # Rows are copied before the output reaches them, as far as the window covers the first one.
@@ -266,7 +276,7 @@ def _depthwise_weights(
 ) -> tuple[str, int]:
     """The constant, and the scratch that unpacking it takes in bytes."""
     form = weight_form(op)
-    if form in PACKED:
+    if form.packed:
         values = "int16_t" if pairs else "int8_t"
         made.shared[f"unpack_{values}"] = render("unpack", values=values)
         taken = -(-ordered.size * (2 if pairs else 1) // 8) * 8

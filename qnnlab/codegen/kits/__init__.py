@@ -12,11 +12,11 @@ from qnnlab.registry import LazyNames, plug_ins
 KITS: Mapping[str, Kit] = LazyNames("kit", lambda: plug_ins(__name__, "KITS"), CodegenError)
 
 
-def kit_for(isa: str, form: str) -> Kit:
-    """The kit of an instruction set for a form of weights; raises CodegenError for none."""
-    found = [kit for kit in KITS.values() if isa in kit.isas and kit.form == form]
+def kit_for(isa: str, bits: int) -> Kit:
+    """The kit of an instruction set for weights of a width; raises CodegenError for none."""
+    found = [kit for kit in KITS.values() if isa in kit.isas and kit.bits == bits]
     if not found:
-        raise CodegenError(f"there are no kernels for {form} weights on {isa} cores")
+        raise CodegenError(f"there are no kernels for weights of {bits} bits on {isa} cores")
     return found[0]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnlab.codegen.kits.kit import Kit
+from qnnlab.codegen.kits.kit import Kit, Packing
 
 
 def interleaved(rows: NDArray[Any], together: int) -> tuple[str, NDArray[Any]]:
@@ -17,7 +17,7 @@ def interleaved(rows: NDArray[Any], together: int) -> tuple[str, NDArray[Any]]:
     return "int8_t", words.transpose(0, 2, 1, 3)
 
 
-def _paired(bits: int, lift: int) -> Any:
+def _paired(bits: int) -> Packing:
     """Words of 32 / bits values: fields of the low half go with those of the high half.
 
     A pixel's four values v0 … v3 lie as pairs (v0, v2) and (v1, v3), as SXTB16 leaves them, so
@@ -27,8 +27,7 @@ def _paired(bits: int, lift: int) -> Any:
 
     def pack(rows: NDArray[Any], together: int) -> tuple[str, NDArray[Any]]:
         channels, k = rows.shape
-        codes = (rows + lift) // (2 if bits == 1 else 1)
-        quads = codes.reshape(channels, k // (2 * fields), fields // 2, 4)
+        quads = rows.reshape(channels, k // (2 * fields), fields // 2, 4)
         low = quads[..., [0, 1]].reshape(*quads.shape[:2], fields)
         high = quads[..., [2, 3]].reshape(*quads.shape[:2], fields)
         shifts = bits * np.arange(fields, dtype=np.int64)
@@ -39,11 +38,11 @@ def _paired(bits: int, lift: int) -> Any:
     return pack
 
 
-def _packed(name: str, form: str, bits: int, lift: int) -> Kit:
+def _packed(bits: int) -> Kit:
     return Kit(
-        name=name,
+        name=f"dsp_int{bits}",
         isas=("dsp",),
-        form=form,
+        bits=bits,
         template="kit_dsp_packed",
         channels=2,
         dense_channels=4,
@@ -51,10 +50,10 @@ def _packed(name: str, form: str, bits: int, lift: int) -> Kit:
         values=32 // bits,
         pixel_bytes=lambda k: 16 + 6 * k,
         row_bytes=lambda k: 8 + 2 * k,
-        pack=_paired(bits, lift),
+        pack=_paired(bits),
         run=4,
         depthwise="depthwise_dsp",
-        constants={"bits": bits, "lift": lift, "fields": 16 // bits, "step": 2 if bits == 1 else 1},
+        constants={"fields": 16 // bits},
     )
 
 
@@ -62,7 +61,7 @@ KITS = (
     Kit(
         name="dsp",
         isas=("dsp",),
-        form="int8",
+        bits=8,
         template="kit_dsp",
         channels=2,
         dense_channels=4,
@@ -75,7 +74,5 @@ KITS = (
         saturates=True,
         depthwise="depthwise_dsp",
     ),
-    _packed("dsp_int4", "int4", 4, 8),
-    _packed("dsp_int2", "int2", 2, 2),
-    _packed("dsp_binary", "binary", 1, 1),
+    *(_packed(bits) for bits in (4, 2, 1)),
 )

@@ -35,19 +35,21 @@ Packing = Callable[[NDArray[Any], int], tuple[str, NDArray[Any]]]
 
 @dataclass(frozen=True)
 class Kit:
-    """Kernels of some instruction sets for weights of one form.
+    """Kernels of some instruction sets for weights of one width, 8, 4, 2 or 1 bits.
 
-    `form` is "int8", or that of packed weights: "int4", "int2" or "binary". `channels` rows are
+    Packed weights are fields above zero, with value = step × field − lift; step and lift lie as
+    two words in front of the first one. `channels` rows are
     taken together in convolutions, `dense_channels` in dense layers, and `pixels` pixels; k is a
     multiple of `values`, a row of a window one of `run`. `pixel_bytes` gives the scratch of the
-    pixels together for a k, `row_bytes` that of a dense layer's row. `pack` gets rows of values,
-    padded to whole groups. The bias makes good what the kernels add to input codes (`lifted`).
+    pixels together for a k, `row_bytes` that of a dense layer's row. `pack` gets rows of values
+    (or fields), padded to whole groups. The bias makes good what the kernels add to input codes
+    (`lifted`).
     `depthwise` names the template of depthwise convolutions, `constants` what `template` asks for.
     """
 
     name: str
     isas: tuple[str, ...]
-    form: str
+    bits: int
     template: str
     channels: int
     dense_channels: int

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from qnnlab.codegen.kits.kit import Kit, Packing
 
 
-def _doubled(bits: int, lift: int) -> Packing:
+def _doubled(bits: int) -> Packing:
     fields = 16 // bits
 
     def pack(rows: NDArray[Any], together: int) -> tuple[str, NDArray[Any]]:
         channels, k = rows.shape
-        codes = (rows + lift) // (2 if bits == 1 else 1)
         shifts = bits * np.arange(fields, dtype=np.int64)
-        halves = (codes.reshape(channels, k // fields, fields) << shifts).sum(axis=-1)
+        halves = (rows.reshape(channels, k // fields, fields) << shifts).sum(axis=-1)
         pairs = halves.reshape(channels // together, together // 2, 2, k // fields)
         words = pairs[:, :, 0] + (pairs[:, :, 1] << 16)
         return "uint32_t", words.transpose(0, 2, 1)
@@ -30,12 +29,12 @@ def _doubled(bits: int, lift: int) -> Packing:
     return pack
 
 
-def _kit(isa: str, form: str, bits: int, lift: int, pixels: int) -> Kit:
+def _kit(isa: str, bits: int, pixels: int) -> Kit:
     fields = 16 // bits
     return Kit(
-        name=f"{isa}_{form}",
+        name=f"{isa}_int{bits}",
         isas=(isa,),
-        form=form,
+        bits=bits,
         template="kit_packed",
         channels=4,
         dense_channels=4,
@@ -43,23 +42,19 @@ def _kit(isa: str, form: str, bits: int, lift: int, pixels: int) -> Kit:
         values=fields,
         pixel_bytes=lambda k: pixels * (4 + k),
         row_bytes=lambda k: 4 + k,
-        pack=_doubled(bits, lift),
+        pack=_doubled(bits),
         lifted=128,
         constants={
             "isa": isa,
-            "bits": bits,
-            "lift": lift,
             "fields": fields,
-            "step": 2 if bits == 1 else 1,
             "pixels": pixels,
             "words": 65535 // (255 * (2**bits - 1)) // fields,
         },
     )
 
 
-_FORMS = (("int4", 4, 8), ("int2", 2, 2), ("binary", 1, 1))
 KITS = tuple(
-    _kit(isa, form, bits, lift, pixels)
+    _kit(isa, bits, pixels)
     for isa, pixels in (("thumb1", 1), ("thumb2", 2), ("portable", 2))
-    for form, bits, lift in _FORMS
+    for bits in (4, 2, 1)
 )

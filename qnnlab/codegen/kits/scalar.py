@@ -26,7 +26,7 @@ KITS = (
     Kit(
         name="thumb1",
         isas=("thumb1",),
-        form="int8",
+        bits=8,
         template="kit_thumb1",
         channels=4,
         dense_channels=4,
@@ -40,7 +40,7 @@ KITS = (
     Kit(
         name="thumb2",
         isas=("thumb2",),
-        form="int8",
+        bits=8,
         template="kit_thumb2",
         channels=2,
         dense_channels=4,
@@ -53,7 +53,7 @@ KITS = (
     Kit(
         name="portable",
         isas=("portable",),
-        form="int8",
+        bits=8,
         template="kit_portable",
         channels=2,
         dense_channels=2,
