@@ -160,6 +160,7 @@ def widths_table(rows: Sequence[tuple[str, Any, CoreRun]]) -> Table:
         entry = {"method": method, "score": score}
         names = ("weight_bytes", "code_bytes", "instructions", "instructions_per_mac")
         entry.update({name.replace("_", " "): values.get(name) for name in names})
+        entry["answers"] = f"{len(run.runs) - run.differing} of {len(run.runs)} equal"
         entries.append(entry)
     core = rows[0][2].core
     return Table(
@@ -205,9 +206,8 @@ def widths_figure(runs: Mapping[str, Mapping[str, CoreRun]], model: str) -> Figu
         return figure(
             fig,
             caption=(
-                f"{model} with its weights rounded to 8, 4, 2 bits and to their signs: flash "
-                "saved and instructions executed. Costs only; what it does to accuracy is the "
-                "method's affair."
+                f"{model} with weights of 8, 4, 2 bits and one: flash that packing saves, and "
+                "instructions executed."
             ),
             provenance=[
                 Provenance("instructions", "", "emulated", "unicorn"),
