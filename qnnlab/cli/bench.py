@@ -104,7 +104,7 @@ def _show(runs: list[CoreRun]) -> None:
     table.add_column("answers")
     for run in runs:
         if run.firmware is None:
-            table.add_row(run.core, *[""] * 7, escape(run.reason or ""))
+            table.add_row(run.core, *[""] * 7, "not run")
             continue
         found = {value.name: value.value for value in run.values()}
         same = "equal" if not run.differing else f"[bold red]{run.differing} differ[/]"
@@ -121,6 +121,9 @@ def _show(runs: list[CoreRun]) -> None:
             f"{same} ({len(run.runs)})",
         )
     console().print(table)
+    for run in runs:
+        if run.reason:
+            console().print(f"{run.core}: {escape(run.reason)}")
 
 
 def _millions(count: Any) -> str:

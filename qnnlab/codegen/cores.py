@@ -14,7 +14,7 @@ class Core:
     """A processor core.
 
     `isa` names the kernels that its code is made of: "thumb1" (16-bit products only),
-    "thumb2" (MLA), "dsp" (SMLAD and SXTB16) or "portable" (C alone). `triple` and `cpu` are
+    "thumb2" (MLA), "dsp" (SMLAD and SXTB16), "helium" (vectors of 16 bytes) or "portable" (C alone). `triple` and `cpu` are
     clang's, empty for this computer; `emulated` is the emulator's model, None where it has none.
     """
 
@@ -51,6 +51,14 @@ _ALL = (
         "riscv32-freestanding-none",
         "generic_rv32+m+a+c",
         "ANY",
+    ),
+    Core(
+        "cortex-m55",
+        "Arm Cortex-M55",
+        "helium",
+        _THUMB,
+        "cortex_m55+mve",
+        "qemu:mps3-an547",
     ),
     Core("host", "this computer", "portable", "", "", None),
 )

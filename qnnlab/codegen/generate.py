@@ -97,6 +97,7 @@ def _module(
         "model",
         banner=banner,
         name=name,
+        vectors=made.isa == "helium",
         prelude=render("prelude", isa=made.isa, left_shifts=made.left_shifts),
         parts=[*made.shared.values(), *made.parts],
         calls=calls,

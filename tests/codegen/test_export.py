@@ -181,7 +181,7 @@ def test_arduino_mains_compile_on_stand_ins(
     (tmp_path / "Arduino.h").write_text(ARDUINO_H)
     main = {"arduino": "out/kws/kws.ino", "platformio": "out/src/main.cpp"}[layout]
     include = ("-include", "Arduino.h", "-I.", "-Iout/include")
-    target = ("-target", "thumb-freestanding-eabi", "-mcpu=cortex_m4", "-c", "-o", "it.o")
+    target = ("-target", "thumb-freestanding-eabi", "-mcpu=cortex_m4", "-Os", "-c", "-o", "it.o")
     _run(*ZIG, "c++", *target, *WARNINGS, *include, "-x", "c++", main, cwd=tmp_path)
     code = {"arduino": "out/kws/kws.c", "platformio": "out/src/kws.c"}[layout]
     _run(*ZIG, "cc", *target, *WARNINGS, "-Iout/include", code, cwd=tmp_path)

@@ -107,7 +107,7 @@ def test_samples_that_do_not_fit_and_a_closed_library(
 
 def test_code_that_is_not_for_this_computer(small: tuple[IntegerGraph, CModel]) -> None:
     graph, model = small
-    with pytest.raises(FirmwareFault, match="is for cortex-m4; .* of the core 'host'"):
+    with pytest.raises(FirmwareFault, match=r"is for cortex-m4; .* of the core 'host'"):
         host_library(generate(graph, "cortex-m4"))
     with pytest.raises(FirmwareFault, match="no firmware is built for host"):
         build_firmware(model)
@@ -120,9 +120,9 @@ def test_what_the_compiler_says(small: tuple[IntegerGraph, CModel]) -> None:
     with pytest.raises(FirmwareFault, match=r"the library can't be loaded: .*model_invoke"):
         host_library(replace(model, source="extern int nothing;"))
     refusing = '#include "tiny.h"\nint model_invoke(const int8_t *in, int8_t *out) '
-    with host_library(replace(model, source=refusing + "{ return in == out ? 0 : 3; }")) as library:
-        with pytest.raises(FirmwareFault, match="returned 3"):
-            library.run(np.zeros((1, model.input_bytes), np.int8))
+    library = host_library(replace(model, source=refusing + "{ return in == out ? 0 : 3; }"))
+    with library, pytest.raises(FirmwareFault, match="returned 3"):
+        library.run(np.zeros((1, model.input_bytes), np.int8))
 
 
 def test_zig_where_there_is_no_cc(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from qnnlab.codegen.arrays import (
     weight_values,
 )
 from qnnlab.codegen.context import Emission, Emitted, render
-from qnnlab.codegen.kits import Kit, kit_for
+from qnnlab.codegen.kits import KITS, Kit, kit_for
+from qnnlab.codegen.kits.helium import GROUP_ORDER, LANES, depthwise_groups
 from qnnlab.errors import CodegenError
 from qnnlab.graph.integer.kinds.rules import dilations_of
 from qnnlab.graph.integer.kinds.weighted import accumulator_bound, dilated
@@ -80,10 +81,23 @@ def _fixed_codes(made: Emission, op: Op) -> NDArray[np.int64]:
 def _kit(made: Emission, form: Form) -> Kit:
     """The kit for weights of a form, its C put into the module."""
     kit = kit_for(made.isa, form.bits)
-    if kit.isas == ("dsp",):
-        made.shared["dsp_widen"] = render("dsp_widen")
+    _helpers(made)
     made.shared[kit.name] = render(kit.template, P=kit.name, bits=kit.bits, **kit.constants)
     return kit
+
+
+def _helpers(made: Emission) -> None:
+    """What the kernels of an instruction set share."""
+    name = {"dsp": "dsp_widen", "helium": "helium_vectors"}.get(made.isa)
+    if name is not None:
+        made.shared[name] = render(name)
+
+
+def _form(made: Emission, op: Op) -> Form:
+    """The narrowest form that the instruction set has kernels for."""
+    form = weight_form(op)
+    known = any(kit.bits == form.bits for kit in KITS.values() if made.isa in kit.isas)
+    return form if known else Form(8)
 
 
 def _weights(made: Emission, name: str, kind: str, values: NDArray[Any]) -> str:
@@ -92,14 +106,24 @@ def _weights(made: Emission, name: str, kind: str, values: NDArray[Any]) -> str:
 
 
 def _table(
-    made: Emission, op: Op, name: str, together: int, kit: Kit | None = None, factor: int = 1
+    made: Emission,
+    op: Op,
+    name: str,
+    together: int,
+    kit: Kit | None = None,
+    factor: int = 1,
+    order: Sequence[int] = (0,),
 ) -> str:
-    """The constants of channels; `factor` times the bias, for kernels that double sums."""
+    """The constants of channels; `factor` times the bias, for kernels that double sums.
+
+    Each group of as many channels as `order` has numbers is put in that order.
+    """
     lifted = 0 if kit is None else kit.lifted
     table = channel_table(made.graph, op, together, _fixed_codes(made, op), lifted)
     # A scale of half and above has no shift to the right: that takes the longer requantization.
     made.left_shifts |= bool((table[:, 3] != np.clip(table[:, 3], 1, 255)).any())
     table[:, 0] *= factor
+    table = table.reshape(-1, len(order), 4)[:, list(order)].reshape(-1, 4)
     lines = ",\n  ".join("{" + ", ".join(map(str, row)) + "}" for row in table.tolist())
     return f"static const channel_t {name}_q[{len(table)}] = {{\n  {lines}}};"
 
@@ -108,7 +132,7 @@ def _window_rows(made: Emission, op: Op, place: Mapping[str, Any]) -> tuple[Form
     """The form, and weights (channels, rows of the window, values) padded as its kit reads them."""
     values = weight_values(op)
     rows = values.reshape(values.shape[0], place["kernel_h"], -1)
-    form = weight_form(op)
+    form = _form(made, op)
     run = kit_for(made.isa, form.bits).run
     if rows.shape[2] % run and not form.holds_zero:
         # What lies behind a row would need a weight of zero.
@@ -192,7 +216,7 @@ def emit_dense(made: Emission, op: Op, name: str) -> Emitted:
     source, _ = made.ends(op)
     values = weight_values(op)
     channels, depth = values.shape
-    form = weight_form(op)
+    form = _form(made, op)
     kit = _kit(made, form)
     flat = padded_to(values, 1, kit.values)
     kind, packed = _packed(form, kit, flat, kit.dense_channels)
@@ -228,8 +252,12 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
     values = weight_values(op)[0]
     taps, channels, depth = math.prod(values.shape[:2]), place["channels"], place["depth"]
     apart = (place["dilation_h"], place["dilation_w"])
-    plain = channels != depth or depth % 4 or apart != (1, 1) or taps > 32
+    plain = channels != depth or apart != (1, 1) or taps > 32
     template = "depthwise_plain" if plain else kit_for(made.isa, 8).depthwise
+    if template == "depthwise_helium":
+        return _helium_depthwise(made, op, name, place)
+    if depth % 4:
+        template = "depthwise_plain"
     lanes = template == "depthwise_dsp"
     line = (place["columns"] - 1) * place["stride_w"] + place["kernel_w"]
     line_words = 2 * line * (depth // 4)
@@ -237,7 +265,7 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
     flat = values.reshape(taps, channels)
     ordered = _dsp_pairs(flat) if lanes else flat.T.reshape(-1).astype(np.int64)
     if lanes:
-        made.shared["dsp_widen"] = render("dsp_widen")
+        _helpers(made)
         made.shared["tap"] = render("dsp_tap")
         made.shared[shared] = render("dsp_lanes", **place)
     weights, unpacked = _depthwise_weights(made, op, name, ordered, lanes)
@@ -268,6 +296,36 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
     # Rows are copied before the output reaches them, as far as the window covers the first one.
     over = "smaller" if lanes and place["kernel_h"] > place["pad_top"] else ""
     scratch = unpacked + (4 * line_words * place["kernel_h"] if lanes else 0)
+    return Emitted(f"{name}({{0}}, {{out}}, {{scratch}});", scratch, over)
+
+
+def _helium_depthwise(made: Emission, op: Op, name: str, place: dict[str, Any]) -> Emitted:
+    """A depthwise convolution of sixteen channels at a time, over rows copied with padding."""
+    values = weight_values(op)[0]
+    depth, kernel_w = place["depth"], place["kernel_w"]
+    shared = f"helium_lanes_{place['kernel_h']}_{kernel_w}"
+    _helpers(made)
+    made.shared[shared] = render("helium_lanes", **place)
+    line = (place["columns"] - 1) * place["stride_w"] + kernel_w
+    # Loads of sixteen bytes reach behind the last channel.
+    line_bytes = -(-line * depth // LANES + 1) * LANES
+    packed = depthwise_groups(values.reshape(-1, depth))
+    made.parts.append(
+        render(
+            "depthwise_helium",
+            **place,
+            **made.limits(op),
+            name=name,
+            weights=_weights(made, name, "int8_t", packed),
+            channels_table=_table(made, op, name, LANES, order=GROUP_ORDER),
+            line=line,
+            line_bytes=line_bytes,
+            inside=min(place["width"], line - place["pad_left"]),
+            shared=shared,
+        )
+    )
+    over = "smaller" if place["kernel_h"] > place["pad_top"] else ""
+    scratch = line_bytes * place["kernel_h"]
     return Emitted(f"{name}({{0}}, {{out}}, {{scratch}});", scratch, over)
 
 

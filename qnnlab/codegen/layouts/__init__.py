@@ -14,6 +14,7 @@ from qnnlab.codegen.cores import CORES
 from qnnlab.codegen.generate import CModel, generate
 from qnnlab.codegen.layouts.folder import check_folder, write_folder
 from qnnlab.codegen.layouts.layout import (
+    FAST,
     HEADER,
     HOST_HEADER,
     HOST_SOURCE,
@@ -44,24 +45,24 @@ LAYOUTS: Mapping[str, Layout] = LazyNames(
     "layout", lambda: plug_ins("qnnlab.codegen.layouts", "LAYOUT"), SpecError
 )
 
-_KEYWORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if "
-    "inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while".split()
-)
+_KEYWORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int
+long register restrict return short signed sizeof static struct switch typedef union unsigned void
+volatile while
+"""
 # As model.h or model.c these would take the place of another file.
-_TAKEN = frozenset(
-    "main arduino assert complex ctype errno fenv inttypes iso646 limits locale math setjmp signal "
-    "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib string tgmath threads time "
-    "uchar wchar wctype".split()
-)
+_TAKEN = """
+main arduino assert complex ctype errno fenv inttypes iso646 limits locale math setjmp signal
+stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib string tgmath threads time uchar wchar
+wctype
+"""
 
 
 def check_name(name: str) -> str:
     """`name`; raises SpecError where it can't name the C module."""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII) or name in _KEYWORDS:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII) or name in _KEYWORDS.split():
         raise SpecError(f"name {name!r}: not a C identifier (letters, digits and _, no keyword)")
-    if name.lower() in _TAKEN:
+    if name.lower() in _TAKEN.split():
         raise SpecError(f"name {name!r}: {name}.h or {name}.c would hide another file")
     if len(name) > _MOST_NAME:
         raise SpecError(f"name {name[:12]!r}…: longer than {_MOST_NAME} characters")
@@ -92,10 +93,10 @@ def export_files(
     """
     chosen = LAYOUTS[layout]
     name, core = check_name(model.name), CORES[model.core]
-    texts = {SOURCE: chosen.preamble + model.source, HEADER: model.header}
+    texts = {SOURCE: FAST + model.source, HEADER: model.header}
     if chosen.needs_host and core.name != "host":
         host = generate(graph, "host", name)
-        texts |= {HOST_SOURCE: host.source, HOST_HEADER: host.header}
+        texts |= {HOST_SOURCE: FAST + host.source, HOST_HEADER: host.header}
     source, target = (graph.activations[i] for i in (graph.input, graph.output))
     values = {
         "name": name,

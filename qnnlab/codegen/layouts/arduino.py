@@ -1,6 +1,6 @@
 """An Arduino sketch."""
 
-from qnnlab.codegen.layouts.layout import FAST, HEADER, SOURCE, Layout
+from qnnlab.codegen.layouts.layout import HEADER, SOURCE, Layout
 
 LAYOUT = Layout(
     "arduino",
@@ -19,5 +19,4 @@ LAYOUT = Layout(
         "cortex-m33": "arduino:renesas_portenta:portenta_c33",
         "rv32imac": "esp32:esp32:esp32c6",
     },
-    preamble=FAST,
 )

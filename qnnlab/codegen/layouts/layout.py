@@ -8,8 +8,8 @@ from dataclasses import dataclass
 #: In place of a template's name: the generated files, for the core and for this computer.
 SOURCE, HEADER, HOST_SOURCE, HOST_HEADER = "c", "h", "host c", "host h"
 
-#: Before a source whose build system has no flags for one file: GCC's defaults there are for size,
-#: and the kernels need the frame pointer's register.
+#: Before the source: GCC's defaults in most build systems are for size or for debugging, and the
+#: kernels need the frame pointer's register.
 FAST = """#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "omit-frame-pointer")
 #endif
@@ -22,14 +22,13 @@ class Layout:
 
     `files`: path → template below `templates/layouts`, or one of the constants above; {name} and
     {core} in a path are filled in. `boards`: by core, what the ecosystem calls a board that has
-    it. `preamble` goes before the generated source.
+    it.
     """
 
     name: str
     title: str
     files: Mapping[str, str]
     boards: Mapping[str, str]
-    preamble: str = ""
 
     @property
     def needs_host(self) -> bool:

@@ -1,6 +1,6 @@
 """A PlatformIO project."""
 
-from qnnlab.codegen.layouts.layout import FAST, HEADER, SOURCE, Layout
+from qnnlab.codegen.layouts.layout import HEADER, SOURCE, Layout
 
 LAYOUT = Layout(
     "platformio",
@@ -21,5 +21,4 @@ LAYOUT = Layout(
         "rv32imac": "hifive1-revb",
         "host": "native",
     },
-    preamble=FAST,
 )

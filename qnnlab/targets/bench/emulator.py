@@ -32,11 +32,15 @@ def run_firmware(
     Raises FirmwareFault for a wild access, a stack overflow, an illegal instruction or a run past
     its budget, with address and operator, and MissingExtra without the emulator.
     """
-    machine = _Machine(firmware)
     size = firmware.model.input_bytes
     flat = np.ascontiguousarray(inputs.reshape(len(inputs), -1))
     if flat.shape[1] != size or flat.dtype != np.int8:
         raise FirmwareFault(f"a sample is {flat.dtype}[{flat.shape[1]}], not int8[{size}]")
+    if (firmware.core.emulated or "").startswith("qemu:"):
+        from qnnlab.targets.bench.qemu import run_on_qemu
+
+        return run_on_qemu(firmware, flat, budget)
+    machine = _Machine(firmware)
     return [machine.run(sample.tobytes(), budget) for sample in flat]
 
 

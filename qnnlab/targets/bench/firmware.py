@@ -9,12 +9,15 @@ from pathlib import Path
 
 from qnnlab.codegen import CORES, CModel, Core
 from qnnlab.errors import FirmwareFault
-from qnnlab.targets.bench.compilers import COMPILERS, compile_in
-from qnnlab.targets.bench.compilers import compiler_version as compiler_version
+from qnnlab.targets.bench.compilers import COMPILERS, compile_in, compiler_version
 
-#: Where the image lies: code and constants, then data.
-FLASH, RAM = 0x08000000, 0x20000000
+__all__ = ["FLASH", "RAM", "Firmware", "Segment", "build_firmware", "compiler_version"]
+
+#: Where the image lies: code and constants, then data; the board of QEMU has flash elsewhere.
+FLASH, BOARD_FLASH, RAM = 0x08000000, 0x28000000, 0x20000000
 _SPAN = 64 * 2**20
+# The flag of a segment in an ELF file.
+_WRITABLE = 2
 
 _MAIN = """#include "{name}.h"
 
@@ -26,7 +29,7 @@ int bench_run(void) {{ return model_invoke(bench_input, bench_output); }}
 # lld wants spaces around the colons.
 _LINK = f"""ENTRY(bench_run)
 MEMORY {{
-  FLASH (rx) : ORIGIN = {FLASH:#x}, LENGTH = {_SPAN}
+  FLASH (rx) : ORIGIN = @FLASH@, LENGTH = {_SPAN}
   RAM (rw) : ORIGIN = {RAM:#x}, LENGTH = {_SPAN}
 }}
 SECTIONS {{
@@ -86,7 +89,7 @@ def build_firmware(
             f"{model.name}.c": model.source,
             f"{model.name}.h": model.header,
             "main.c": _MAIN.format(name=model.name),
-            "link.ld": _LINK,
+            "link.ld": _LINK.replace("@FLASH@", hex(_flash(core))),
         }
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8")
@@ -101,6 +104,10 @@ def build_firmware(
         return _linked(model, core, chosen.version, folder / "firmware.elf")
 
 
+def _flash(core: Core) -> int:
+    return BOARD_FLASH if (core.emulated or "").startswith("qemu:") else FLASH
+
+
 def _linked(model: CModel, core: Core, compiler: str, path: Path) -> Firmware:
     from elftools.elf.elffile import ELFFile
 
@@ -108,7 +115,7 @@ def _linked(model: CModel, core: Core, compiler: str, path: Path) -> Firmware:
         elf = ELFFile(stream)
         sizes = {s.name: s["sh_size"] for s in elf.iter_sections()}
         segments = tuple(
-            Segment(s["p_paddr"], s.data(), s["p_memsz"], s["p_vaddr"] >= RAM)
+            Segment(s["p_paddr"], s.data(), s["p_memsz"], bool(s["p_flags"] & _WRITABLE))
             for s in elf.iter_segments()
             if s["p_type"] == "PT_LOAD" and s["p_memsz"]
         )

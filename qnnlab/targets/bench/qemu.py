@@ -24,14 +24,15 @@ from numpy.typing import NDArray
 from qnnlab.errors import FirmwareFault, MissingExtra
 from qnnlab.targets.bench import qemu_runtime as runtime
 from qnnlab.targets.bench.decoding import Decoder
-from qnnlab.targets.bench.firmware import Firmware, compiler_version
+from qnnlab.targets.bench.compilers import compiler_version
+from qnnlab.targets.bench.firmware import BOARD_FLASH, RAM, Firmware
 from qnnlab.targets.bench.runs import BenchRun
 
 _PROGRAM = "qemu-system-arm"
 _TIMEOUT_S = 300
 #: Above this a run is not traced: its log would be too long.
 _MOST_TRACED = 30_000_000
-_RANGES = {"flash": (0x28000000, 8 * 2**20), "data": (0x20000000, 512 * 1024)}
+_RANGES = {"flash": (BOARD_FLASH, 8 * 2**20), "data": (RAM, 512 * 1024)}
 _TRACE = re.compile(r"^Trace \d+: 0x[0-9a-f]+ \[[0-9a-f]+/([0-9a-f]+)/")
 _LISTED = re.compile(r"^0x([0-9a-f]+):\s")
 _CAUSES = (
