@@ -13,9 +13,10 @@ from qnnlab.registry import LazyNames
 class Core:
     """A processor core.
 
-    `isa` names the kernels that its code is made of: "thumb1" (16-bit products only),
-    "thumb2" (MLA), "dsp" (SMLAD and SXTB16), "helium" (vectors of 16 bytes) or "portable" (C alone). `triple` and `cpu` are
-    clang's, empty for this computer; `emulated` is the emulator's model, None where it has none.
+    `isa` names the instruction set that kernels are written for: "thumb1" (products of 32 bits at
+    most), "thumb2" (MLA), "dsp" (SMLAD and SXTB16), "helium" (vectors of 16 bytes) or "portable"
+    (C alone). `triple` and `cpu` are clang's, empty for this computer; `emulated` is the
+    emulator's model, None where it has none, with "qemu:" in front of a board of QEMU.
     """
 
     name: str

@@ -41,6 +41,11 @@ def _elementwise(
 ) -> None:
     target = made.graph.activations[op.output]
     count = math.prod(target.shape)
+    vectors = made.isa == "helium" and all(
+        math.prod(made.graph.activations[i].shape) == count for i in op.inputs
+    )
+    if vectors:
+        made.shared["helium_vectors"] = render("helium_vectors")
     arguments = "const int8_t *in, int8_t *out"
     if len(op.inputs) > 1:
         arguments = "const int8_t *in0, const int8_t *in1, int8_t *out"
@@ -53,6 +58,7 @@ def _elementwise(
             kind=kind,
             constants=constants,
             count=count,
+            vectors=vectors,
             arguments=arguments,
             zero_point=target.zero_point,
             **made.limits(op),

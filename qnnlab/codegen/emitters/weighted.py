@@ -308,7 +308,7 @@ def _helium_depthwise(made: Emission, op: Op, name: str, place: dict[str, Any]) 
     made.shared[shared] = render("helium_lanes", **place)
     line = (place["columns"] - 1) * place["stride_w"] + kernel_w
     # Loads of sixteen bytes reach behind the last channel.
-    line_bytes = -(-line * depth // LANES + 1) * LANES
+    line_bytes = (line * depth // LANES + 2) * LANES
     packed = depthwise_groups(values.reshape(-1, depth))
     made.parts.append(
         render(

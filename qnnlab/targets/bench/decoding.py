@@ -78,8 +78,9 @@ class Decoder:
         return b""
 
     def _instructions(self, address: int, size: int) -> Iterator[tuple[str, str]]:
-        code, done = self._bytes(address, size), 0
-        while done < len(code):
+        # The last one may be four bytes long where only its first half was counted in.
+        code, done = self._bytes(address, size + 2), 0
+        while done < min(size, len(code)):
             found = next(self._decoder.disasm_lite(code[done:], address + done, 1), None)
             # What the decoder does not know is counted by its length.
             if found is None:
@@ -105,12 +106,10 @@ _BRANCHES = frozenset(
     | {f"b{condition}" for condition in _CONDITIONS}
 )
 _KINDS = {
-    "load": ("ldr", "ldm", "pop", "lw", "lb", "lh", "vldr"),
-    "store": ("str", "stm", "push", "sw", "sb", "sh", "vstr"),
-    "multiply": (
-        *("mul", "mla", "mls", "smla", "smul", "smm", "smu", "umul", "umla"),
-        *("vmla", "vmul", "vmls", "vqrdmul", "vqdmul"),
-    ),
+    # Loads and stores of vectors are decoded as those of coprocessors.
+    "load": ("ldr", "ldm", "pop", "lw", "lb", "lh", "ldc"),
+    "store": ("str", "stm", "push", "sw", "sb", "sh", "stc"),
+    "multiply": ("mul", "mla", "mls", "smla", "smul", "smm", "smu", "umul", "umla"),
 }
 _LONG = ("smull", "umull", "smlal", "umlal", "mulh")
 _SEVERAL = ("ldm", "stm", "push", "pop", "ldrd", "strd")

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from qnnlab.errors import FirmwareFault, MissingExtra
 from qnnlab.targets.bench import qemu_runtime as runtime
-from qnnlab.targets.bench.decoding import Decoder
 from qnnlab.targets.bench.compilers import compiler_version
+from qnnlab.targets.bench.decoding import Decoder
 from qnnlab.targets.bench.firmware import BOARD_FLASH, RAM, Firmware
 from qnnlab.targets.bench.runs import BenchRun
 
@@ -72,7 +72,8 @@ def run_on_qemu(firmware: Firmware, inputs: NDArray[np.int8], budget: int) -> li
 def _check(firmware: Firmware) -> None:
     for segment in firmware.segments:
         end = segment.address + segment.size
-        if not any(start <= segment.address and end <= start + size for start, size in _RANGES.values()):
+        inside = (low <= segment.address and end <= low + size for low, size in _RANGES.values())
+        if not any(inside):
             kind = "data" if segment.writable else "flash"
             raise FirmwareFault(
                 f"{segment.size:,} B of {kind} do not fit the {_RANGES[kind][1]:,} B "
@@ -117,7 +118,8 @@ class _Session:
         size = 4 * runtime.RESULT_WORDS + -(-self.firmware.model.output_bytes // 4) * 4
         runs = []
         for start in range(0, size * len(inputs), size):
-            words = struct.unpack_from(f"<{runtime.RESULT_WORDS}I", found.ljust(start + size, b"\0"), start)
+            whole = found.ljust(start + size, b"\0")
+            words = struct.unpack_from(f"<{runtime.RESULT_WORDS}I", whole, start)
             if words[0] or len(found) < start + size:
                 raise FirmwareFault(self._fault(words, found[start + 4 * runtime.RESULT_WORDS :]))
             ticks = words[1] + (words[2] << 32)
@@ -183,7 +185,8 @@ class _Session:
 
     def _fault(self, words: Sequence[int], stack: bytes) -> str:
         reason, _, _, _, place, status, address, _ = words
-        above = [w & ~1 for w in struct.unpack(f"<{len(stack) // 4}I", stack[: len(stack) // 4 * 4])]
+        words_above = struct.unpack(f"<{len(stack) // 4}I", stack[: len(stack) // 4 * 4])
+        above = [word & ~1 for word in words_above]
         # Of the eight words of the frame, LR alone is a return address.
         calls = above[5:6] + above[8:]
         if not place:
@@ -236,16 +239,16 @@ class _Session:
             operator = starts.get(block, operator)
             counts[operator, block] += 1
         decoder = Decoder(self.firmware)
-        mix, by_operator, by_function = Counter[str](), Counter[str](), Counter[str]()
-        classes = Counter[str]()
+        mix, classes = Counter[str](), Counter[str]()
+        by_operator, by_function = Counter[str](), Counter[str]()
         for (operator, block), count in counts.items():
-            by_operator[operator] += count * len(listed[block])
-            by_function[self._function(block)] += count * len(listed[block])
-            for address in listed[block]:
-                found = decoder.instruction(address)
-                for total, parts in ((mix, found.mix), (classes, found.classes)):
-                    for kind, part in parts.items():
-                        total[kind] += part * count
+            # The listing has a line for each half of what its disassembler does not know.
+            found = decoder.stretch(block, listed[block][-1] - block + 2)
+            by_operator[operator] += count * found.count
+            by_function[found.function] += count * found.count
+            for total, parts in ((mix, found.mix), (classes, found.classes)):
+                for kind, part in parts.items():
+                    total[kind] += part * count
         return BenchRun(
             run.outputs,
             run.instructions,

@@ -149,7 +149,8 @@ __attribute__((used)) static void start(void) {{
     result_t *r = result_of(s);
     const volatile uint32_t *p = (uint32_t *)STACK_LOW;
     while (p < (uint32_t *)STACK_TOP && *p == FILL) p++;
-    *r = (result_t){{0, (uint32_t)ticks, (uint32_t)(ticks >> 32), STACK_TOP - (uint32_t)p, 0, 0, 0, 0}};
+    const uint32_t high = (uint32_t)(ticks >> 32), stack = STACK_TOP - (uint32_t)p;
+    *r = (result_t){{0, (uint32_t)ticks, high, stack, 0, 0, 0, 0}};
     const uint8_t *output = (const uint8_t *)order->output;
     uint8_t *to = (uint8_t *)(r + 1);
     for (uint32_t i = 0; i < order->output_bytes; i++) to[i] = output[i];
