@@ -307,8 +307,7 @@ def _helium_depthwise(made: Emission, op: Op, name: str, place: dict[str, Any]) 
     _helpers(made)
     made.shared[shared] = render("helium_lanes", **place)
     line = (place["columns"] - 1) * place["stride_w"] + kernel_w
-    # Loads of sixteen bytes reach behind the last channel.
-    line_bytes = (line * depth // LANES + 2) * LANES
+    line_bytes = line * -(-depth // LANES) * LANES
     packed = depthwise_groups(values.reshape(-1, depth))
     made.parts.append(
         render(
@@ -320,7 +319,6 @@ def _helium_depthwise(made: Emission, op: Op, name: str, place: dict[str, Any]) 
             channels_table=_table(made, op, name, LANES, order=GROUP_ORDER),
             line=line,
             line_bytes=line_bytes,
-            inside=min(place["width"], line - place["pad_left"]),
             shared=shared,
         )
     )
