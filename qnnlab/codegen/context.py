@@ -70,6 +70,15 @@ class Emission:
         """The first input's and the output's activation."""
         return self.graph.activations[op.inputs[0]], self.graph.activations[op.output]
 
+    def c_type(self, index: int) -> str:
+        """The C type of an activation's codes."""
+        return f"{self.graph.activations[index].dtype.name}_t"
+
+    def typed_call(self, op: Op, name: str) -> str:
+        """The call of a function that takes inputs and output in their own types."""
+        given = [f"(const {self.c_type(index)} *)({{{i}}})" for i, index in enumerate(op.inputs)]
+        return f"{name}({', '.join(given)}, ({self.c_type(op.output)} *)({{out}}));"
+
     def limits(self, op: Op) -> dict[str, int]:
         """The clamp of the output: `low` and `high`."""
         low, high = clamp_range(self.graph.activations[op.output], op.relu)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from qnnlab.codegen.arrays import c_array
 from qnnlab.codegen.context import Emission, Emitted, render
 from qnnlab.codegen.cores import CORES
 from qnnlab.codegen.emitters import emitter_of
-from qnnlab.codegen.memory import memory_places
+from qnnlab.codegen.memory import activation_bytes, memory_places
 from qnnlab.graph.integer.model import IntegerGraph, Op
 from qnnlab.graph.integer.ranges import code_ranges
 from qnnlab.graph.memory import MemoryPlan
@@ -23,7 +22,7 @@ class CModel:
     """The module: `model.c` and `model.h`, and what it takes of memory in bytes.
 
     `arena_bytes` holds activations and scratch; input and output are the caller's. `operators`
-    are the names of the functions in execution order.
+    are the names of the functions in execution order. Codes of the ends are int8 or int16.
     """
 
     name: str
@@ -35,6 +34,8 @@ class CModel:
     output_bytes: int
     weight_bytes: int
     operators: tuple[str, ...]
+    input_type: str = "int8"
+    output_type: str = "int8"
 
 
 def generate(graph: IntegerGraph, core: str = "cortex-m4", name: str = "model") -> CModel:
@@ -79,8 +80,8 @@ def _module(
 ) -> CModel:
     graph = made.graph
     sizes = {
-        "input_bytes": math.prod(graph.activations[graph.input].shape),
-        "output_bytes": math.prod(graph.activations[graph.output].shape),
+        "input_bytes": activation_bytes(graph, graph.input),
+        "output_bytes": activation_bytes(graph, graph.output),
         # C has no array of nothing; the union of the arena holds one word.
         "arena_bytes": max(plan.peak_bytes, 4),
     }
@@ -93,6 +94,7 @@ def _module(
     ).replace("*/", "*/")
     # A name from a file must not end the comment.
     banner = banner[:-2].replace("*/", "* /") + "*/"
+    types = [graph.activations[end].dtype.name for end in (graph.input, graph.output)]
     source = render(
         "model",
         banner=banner,
@@ -101,8 +103,17 @@ def _module(
         prelude=render("prelude", isa=made.isa, left_shifts=made.left_shifts),
         parts=[*made.shared.values(), *made.parts],
         calls=calls,
+        input_type=types[0],
+        output_type=types[1],
     )
-    header = render("header", banner=banner, **sizes, **_meaning(graph))
+    header = render(
+        "header",
+        banner=banner,
+        input_type=types[0],
+        output_type=types[1],
+        **sizes,
+        **_meaning(graph),
+    )
     return CModel(
         name,
         source,
@@ -113,6 +124,7 @@ def _module(
         sizes["output_bytes"],
         made.weight_bytes,
         names,
+        *types,
     )
 
 

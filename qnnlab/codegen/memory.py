@@ -34,7 +34,7 @@ def memory_places(
         span = spans.setdefault(root, [position, position])
         span[1] = max(span[1], last.get(op.output, position))
     buffers = [
-        Buffer((root,), math.prod(graph.activations[root].shape), first, end)
+        Buffer((root,), activation_bytes(graph, root), first, end)
         for root, (first, end) in spans.items()
     ]
     # Scratch has no activation; −1 − position stands for that of an operator.
@@ -50,6 +50,12 @@ def memory_places(
     return plan, {**places, **fixed}, scratch
 
 
+def activation_bytes(graph: IntegerGraph, index: int) -> int:
+    """What the codes of an activation take, 1 or 2 bytes each."""
+    activation = graph.activations[index]
+    return math.prod(activation.shape) * activation.dtype.itemsize
+
+
 def _over(
     graph: IntegerGraph,
     op: Op,
@@ -59,12 +65,12 @@ def _over(
     owner: Mapping[int, int],
 ) -> int | None:
     """The buffer of an input, read for the last time, in which the output may lie."""
-    size = math.prod(graph.activations[op.output].shape)
+    size = activation_bytes(graph, op.output)
     candidates = op.inputs[:1] if part.over == "smaller" else op.inputs
     for index in candidates:
         if index not in owner:
             continue
-        extent = math.prod(graph.activations[index].shape)
+        extent = activation_bytes(graph, index)
         if op.kind == "reshape":
             return owner[index]
         fits = size == extent if part.over == "same" else part.over == "smaller" and size <= extent

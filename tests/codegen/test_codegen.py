@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from integer_graphs import Chain, random_codes
-from operator_graphs import BUILDERS, operator_graph
 
 from qnnlab.codegen import CModel, generate
 from qnnlab.errors import CodegenError, FirmwareFault, SpecError
@@ -25,18 +24,6 @@ from qnnlab.targets.bench import build_firmware, run_firmware
 MODELS = resource("data/mlperf_tiny/models")
 # Raise it to search longer: FIRMWARE_GRAPHS=250 takes some minutes.
 GRAPHS = int(os.environ.get("FIRMWARE_GRAPHS", "4"))
-NOT_GENERATED = {
-    "transpose_conv",
-    "sum",
-    "reduce_max",
-    "transpose",
-    "slice",
-    "space_to_depth",
-    "depth_to_space",
-    "resize_nearest",
-    "resize_bilinear",
-    "prelu",
-}
 EMULATED = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "rv32imac")
 KINDS = ("conv", "depthwise", "add", "average_pool", "max_pool", "requantize")
 
@@ -87,35 +74,7 @@ def test_random_networks(core: str) -> None:
     assert made == GRAPHS
 
 
-@pytest.mark.parametrize("kind", sorted(set(BUILDERS) - NOT_GENERATED))
-def test_every_operator(kind: str) -> None:
-    made = 0
-    for seed in range(60):
-        graph = operator_graph(np.random.default_rng([seed, 7]), kind, 8)
-        try:
-            generate(graph, "cortex-m4")
-        except CodegenError:
-            continue
-        for core in ("cortex-m4", "rv32imac"):
-            _assert_equal(graph, core, seed)
-        made += 1
-        if made == 2:
-            break
-    assert made == 2
-
-
-@pytest.mark.parametrize("kind", sorted(NOT_GENERATED))
-def test_what_is_not_generated_says_so(kind: str) -> None:
-    graph = operator_graph(np.random.default_rng(0), kind, 8)
-    with pytest.raises(CodegenError, match=f"no C is generated for {kind}"):
-        generate(graph)
-
-
 def test_other_refusals() -> None:
-    with pytest.raises(
-        CodegenError, match="no C is generated for conv with activations of 16 bits"
-    ):
-        generate(operator_graph(np.random.default_rng(0), "conv", 16))
     with pytest.raises(SpecError, match="unknown core 'cortex-m5'; did you mean"):
         generate(_random_chain(3), "cortex-m5")
 

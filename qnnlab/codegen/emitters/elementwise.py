@@ -9,7 +9,7 @@ import numpy as np
 
 from qnnlab.codegen.arrays import c_array, fixed_multiplier
 from qnnlab.codegen.context import Emission, Emitted, render
-from qnnlab.errors import CodegenError
+from qnnlab.codegen.emitters.pairs import emit_pair
 from qnnlab.graph.integer.kinds import KINDS
 from qnnlab.graph.integer.kinds.kind import Call
 from qnnlab.graph.integer.model import Op
@@ -67,21 +67,31 @@ def _elementwise(
     )
 
 
+def _simple(made: Emission, op: Op) -> bool:
+    """Whether both operands are whole, one number or one by channel."""
+    target = made.graph.activations[op.output].shape
+    shapes = [made.graph.activations[index].shape for index in op.inputs]
+    return all(
+        math.prod(shape) in (1, math.prod(target)) or math.prod(shape) == shape[-1] == target[-1]
+        for shape in shapes
+    )
+
+
 def _indexed(made: Emission, op: Op, position: int) -> str:
-    """An operand's element: itself, one number, or one by channel; other broadcasts are refused."""
+    """An operand's element: itself, one number, or one by channel."""
     shape = made.graph.activations[op.inputs[position]].shape
     target = made.graph.activations[op.output].shape
     if math.prod(shape) == math.prod(target):
         return f"in{position}[i]"
     if math.prod(shape) == 1:
         return f"in{position}[0]"
-    if math.prod(shape) == shape[-1] == target[-1]:
-        return f"in{position}[i % {target[-1]}]"
-    raise CodegenError(f"operator {op.name!r}: this broadcast is not generated")
+    return f"in{position}[i % {target[-1]}]"
 
 
 def emit_add(made: Emission, op: Op, name: str) -> Emitted:
     """A sum: each operand's rescaling is a table of 256 words."""
+    if not _simple(made, op):
+        return emit_pair(made, op, name)
     *inputs, last, shift = add_multipliers(made.graph, op)
     tables = []
     for index, real, word in zip(op.inputs, inputs, "ab", strict=True):
@@ -96,6 +106,8 @@ def emit_add(made: Emission, op: Op, name: str) -> Emitted:
 
 def emit_mul(made: Emission, op: Op, name: str) -> Emitted:
     """A product, element by element."""
+    if not _simple(made, op):
+        return emit_pair(made, op, name)
     first, second = (made.graph.activations[i] for i in op.inputs)
     target = made.graph.activations[op.output]
     m, left, right = fixed_multiplier(op, first.scale * second.scale / target.scale)
@@ -106,6 +118,8 @@ def emit_mul(made: Emission, op: Op, name: str) -> Emitted:
 
 def emit_extreme(made: Emission, op: Op, name: str) -> Emitted:
     """The larger or the smaller of two codes."""
+    if not _simple(made, op):
+        return emit_pair(made, op, name)
     _elementwise(made, op, name, op.kind, [], {})
     return Emitted(f"{name}({{0}}, {{1}}, {{out}});", over="same")
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 
 from qnnlab.codegen.context import Emission, Emitted, render
+from qnnlab.codegen.emitters.walks import emit_walk
+from qnnlab.codegen.memory import activation_bytes
 from qnnlab.errors import CodegenError
 from qnnlab.graph.integer.model import Op
 
 
 def emit_copy(made: Emission, op: Op, name: str) -> Emitted:
     """A reshape that has to move bytes all the same."""
-    target = made.graph.activations[op.output]
-    return Emitted(f"copy_bytes({{out}}, {{0}}, {math.prod(target.shape)});")
+    count = activation_bytes(made.graph, op.output)
+    return Emitted(f"copy_bytes((int8_t *)({{out}}), (const int8_t *)({{0}}), {count});")
 
 
 def emit_concat(made: Emission, op: Op, name: str) -> Emitted:
     """Inputs one behind the other along an axis."""
-    axis = op.attributes["axis"][0]
+    axis, width = op.attributes["axis"][0], made.graph.activations[op.output].dtype.itemsize
     shapes = [made.graph.activations[i].shape for i in op.inputs]
     parts = [
-        {"name": f"in{place}", "bytes": math.prod(shape[axis:])}
+        {"name": f"in{place}", "bytes": width * math.prod(shape[axis:])}
         for place, shape in enumerate(shapes)
     ]
     arguments = ", ".join(f"const int8_t *in{place}" for place in range(len(parts)))
@@ -34,21 +36,24 @@ def emit_concat(made: Emission, op: Op, name: str) -> Emitted:
             parts=parts,
         )
     )
-    given = ", ".join(f"{{{place}}}" for place in range(len(parts)))
-    return Emitted(f"{name}({given}, {{out}});")
+    given = ", ".join(f"(const int8_t *)({{{place}}})" for place in range(len(parts)))
+    return Emitted(f"{name}({given}, (int8_t *)({{out}}));")
 
 
 def emit_pad(made: Emission, op: Op, name: str) -> Emitted:
     """A frame of one code around an image."""
     source, target = made.ends(op)
-    if op.attributes["mode"] != "constant" or len(source.shape) > 3:
-        raise CodegenError(f"operator {op.name!r}: this padding is not generated")
+    if op.attributes["mode"] != "constant":
+        return emit_walk(made, op, name)
+    if len(source.shape) > 3:
+        raise CodegenError(f"operator {op.name!r}: padding of {len(source.shape)} axes is not made")
     gap = 3 - len(source.shape)
     made.parts.append(
         render(
             "move",
             name=name,
             kind="pad",
+            type=made.c_type(op.output),
             shape=(*(1,) * gap, *source.shape),
             before=(*(0,) * gap, *op.attributes["before"]),
             value=op.attributes["value"][0],
@@ -57,11 +62,11 @@ def emit_pad(made: Emission, op: Op, name: str) -> Emitted:
             depth=target.shape[-1],
         )
     )
-    return Emitted(f"{name}({{0}}, {{out}});")
+    return Emitted(made.typed_call(op, name))
 
 
 EMITTERS = {
-    ("reshape", 8): emit_copy,
-    ("concat", 8): emit_concat,
-    ("pad", 8): emit_pad,
+    (kind, bits): emitter
+    for kind, emitter in (("reshape", emit_copy), ("concat", emit_concat), ("pad", emit_pad))
+    for bits in (8, 16)
 }

@@ -6,7 +6,7 @@ import math
 
 from qnnlab.codegen.arrays import c_array
 from qnnlab.codegen.context import Emission, Emitted, render
-from qnnlab.errors import CodegenError
+from qnnlab.codegen.emitters.reductions import emit_reduction
 from qnnlab.graph.integer.kinds.transcendental import exponential_table
 from qnnlab.graph.integer.model import Op, window
 from qnnlab.graph.integer.rounding import channel_multipliers, quantize_multiplier
@@ -24,6 +24,8 @@ def emit_pool(made: Emission, op: Op, name: str) -> Emitted:
             "pool",
             **made.limits(op),
             name=name,
+            type=made.c_type(op.output),
+            least=source.code_low,
             largest=op.kind == "max_pool",
             height=source.shape[0],
             width=source.shape[1],
@@ -38,7 +40,7 @@ def emit_pool(made: Emission, op: Op, name: str) -> Emitted:
             pad_left=left,
         )
     )
-    return Emitted(f"{name}({{0}}, {{out}});")
+    return Emitted(made.typed_call(op, name))
 
 
 def emit_mean(made: Emission, op: Op, name: str) -> Emitted:
@@ -46,7 +48,7 @@ def emit_mean(made: Emission, op: Op, name: str) -> Emitted:
     source, target = made.ends(op)
     axes = op.attributes["axes"]
     if not axes or list(axes) != list(range(axes[0], axes[-1] + 1)):
-        raise CodegenError(f"operator {op.name!r}: a mean over axes apart is not generated")
+        return emit_reduction(made, op, name)
     count = math.prod(source.shape[axis] for axis in axes)
     multiplier, shift = (
         int(p[0]) for p in quantize_multiplier(channel_multipliers(made.graph, op))
@@ -87,8 +89,7 @@ def emit_softmax(made: Emission, op: Op, name: str) -> Emitted:
 
 
 EMITTERS = {
-    ("average_pool", 8): emit_pool,
-    ("max_pool", 8): emit_pool,
+    **{(kind, bits): emit_pool for kind in ("average_pool", "max_pool") for bits in (8, 16)},
     ("mean", 8): emit_mean,
     ("softmax", 8): emit_softmax,
 }

@@ -19,7 +19,8 @@ from qnnlab.codegen.arrays import (
     weight_values,
 )
 from qnnlab.codegen.context import Emission, Emitted, render
-from qnnlab.codegen.kits import KITS, Kit, kit_for
+from qnnlab.codegen.emitters.loops import emit_loops
+from qnnlab.codegen.kits import Kit, kit_for
 from qnnlab.codegen.kits.helium import GROUP_ORDER, LANES, depthwise_groups
 from qnnlab.errors import CodegenError
 from qnnlab.graph.integer.kinds.rules import dilations_of
@@ -81,23 +82,15 @@ def _fixed_codes(made: Emission, op: Op) -> NDArray[np.int64]:
 def _kit(made: Emission, form: Form) -> Kit:
     """The kit for weights of a form, its C put into the module."""
     kit = kit_for(made.isa, form.bits)
-    _helpers(made)
+    _helpers(made, kit)
     made.shared[kit.name] = render(kit.template, P=kit.name, bits=kit.bits, **kit.constants)
     return kit
 
 
-def _helpers(made: Emission) -> None:
-    """What the kernels of an instruction set share."""
-    name = {"dsp": "dsp_widen", "helium": "helium_vectors"}.get(made.isa)
-    if name is not None:
-        made.shared[name] = render(name)
-
-
-def _form(made: Emission, op: Op) -> Form:
-    """The narrowest form that the instruction set has kernels for."""
-    form = weight_form(op)
-    known = any(kit.bits == form.bits for kit in KITS.values() if made.isa in kit.isas)
-    return form if known else Form(8)
+def _helpers(made: Emission, kit: Kit) -> None:
+    """What a kit's kernels build on."""
+    if kit.helpers:
+        made.shared[kit.helpers] = render(kit.helpers)
 
 
 def _weights(made: Emission, name: str, kind: str, values: NDArray[Any]) -> str:
@@ -132,7 +125,7 @@ def _window_rows(made: Emission, op: Op, place: Mapping[str, Any]) -> tuple[Form
     """The form, and weights (channels, rows of the window, values) padded as its kit reads them."""
     values = weight_values(op)
     rows = values.reshape(values.shape[0], place["kernel_h"], -1)
-    form = _form(made, op)
+    form = weight_form(op)
     run = kit_for(made.isa, form.bits).run
     if rows.shape[2] % run and not form.holds_zero:
         # What lies behind a row would need a weight of zero.
@@ -154,7 +147,7 @@ def emit_conv(made: Emission, op: Op, name: str) -> Emitted:
     place = _placement(made, op)
     channels, depth = place["channels"], place["depth"]
     if weight_values(op).shape[3] != depth:
-        raise CodegenError(f"operator {op.name!r}: grouped convolutions are not generated")
+        return emit_loops(made, op, name)
     form, rows = _window_rows(made, op, place)
     kit = _kit(made, form)
     run = rows.shape[2]
@@ -216,7 +209,7 @@ def emit_dense(made: Emission, op: Op, name: str) -> Emitted:
     source, _ = made.ends(op)
     values = weight_values(op)
     channels, depth = values.shape
-    form = _form(made, op)
+    form = weight_form(op)
     kit = _kit(made, form)
     flat = padded_to(values, 1, kit.values)
     kind, packed = _packed(form, kit, flat, kit.dense_channels)
@@ -253,7 +246,8 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
     taps, channels, depth = math.prod(values.shape[:2]), place["channels"], place["depth"]
     apart = (place["dilation_h"], place["dilation_w"])
     plain = channels != depth or apart != (1, 1) or taps > 32
-    template = "depthwise_plain" if plain else kit_for(made.isa, 8).depthwise
+    kit = kit_for(made.isa, 8)
+    template = "depthwise_plain" if plain else kit.depthwise
     if template == "depthwise_helium":
         return _helium_depthwise(made, op, name, place)
     if depth % 4:
@@ -265,7 +259,7 @@ def emit_depthwise(made: Emission, op: Op, name: str) -> Emitted:
     flat = values.reshape(taps, channels)
     ordered = _dsp_pairs(flat) if lanes else flat.T.reshape(-1).astype(np.int64)
     if lanes:
-        _helpers(made)
+        _helpers(made, kit)
         made.shared["tap"] = render("dsp_tap")
         made.shared[shared] = render("dsp_lanes", **place)
     weights, unpacked = _depthwise_weights(made, op, name, ordered, lanes)
@@ -304,18 +298,25 @@ def _helium_depthwise(made: Emission, op: Op, name: str, place: dict[str, Any]) 
     values = weight_values(op)[0]
     depth, kernel_w = place["depth"], place["kernel_w"]
     shared = f"helium_lanes_{place['kernel_h']}_{kernel_w}"
-    _helpers(made)
+    _helpers(made, kit_for(made.isa, 8))
     made.shared[shared] = render("helium_lanes", **place)
     line = (place["columns"] - 1) * place["stride_w"] + kernel_w
     line_bytes = line * -(-depth // LANES) * LANES
-    packed = depthwise_groups(values.reshape(-1, depth))
+    groups = depthwise_groups(values.reshape(-1, depth))
+    weights, unpacked = _depthwise_weights(made, op, name, groups.reshape(-1), False)
+    form = weight_form(op)
     made.parts.append(
         render(
             "depthwise_helium",
             **place,
             **made.limits(op),
             name=name,
-            weights=_weights(made, name, "int8_t", packed),
+            weights=weights,
+            count=groups.size,
+            unpacked=unpacked,
+            bits=form.bits,
+            lift=form.lift,
+            step=form.step,
             channels_table=_table(made, op, name, LANES, order=GROUP_ORDER),
             line=line,
             line_bytes=line_bytes,
@@ -323,7 +324,7 @@ def _helium_depthwise(made: Emission, op: Op, name: str, place: dict[str, Any]) 
         )
     )
     over = "smaller" if place["kernel_h"] > place["pad_top"] else ""
-    scratch = line_bytes * place["kernel_h"]
+    scratch = unpacked + line_bytes * place["kernel_h"]
     return Emitted(f"{name}({{0}}, {{out}}, {{scratch}});", scratch, over)
 
 

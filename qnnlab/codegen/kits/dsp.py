@@ -41,7 +41,8 @@ def _paired(bits: int) -> Packing:
 def _packed(bits: int) -> Kit:
     return Kit(
         name=f"dsp_int{bits}",
-        isas=("dsp",),
+        # Cortex-M55 has these instructions, too, and no vectors of narrower fields.
+        isas=("dsp", "helium"),
         bits=bits,
         template="kit_dsp_packed",
         channels=2,
@@ -53,6 +54,7 @@ def _packed(bits: int) -> Kit:
         pack=_paired(bits),
         run=4,
         depthwise="depthwise_dsp",
+        helpers="dsp_widen",
         constants={"fields": 16 // bits},
     )
 
@@ -73,6 +75,7 @@ KITS = (
         run=4,
         saturates=True,
         depthwise="depthwise_dsp",
+        helpers="dsp_widen",
     ),
     *(_packed(bits) for bits in (4, 2, 1)),
 )

@@ -42,5 +42,6 @@ KITS = (
         row_bytes=lambda k: k,
         pack=_vectors,
         depthwise="depthwise_helium",
+        helpers="helium_vectors",
     ),
 )

@@ -44,7 +44,8 @@ class Kit:
     pixels together for a k, `row_bytes` that of a dense layer's row. `pack` gets rows of values
     (or fields), padded to whole groups. The bias makes good what the kernels add to input codes
     (`lifted`).
-    `depthwise` names the template of depthwise convolutions, `constants` what `template` asks for.
+    `depthwise` names the template of depthwise convolutions, `helpers` one that `template` builds
+    on, `constants` what `template` asks for.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Kit:
     lifted: int = 0
     saturates: bool = False
     depthwise: str = "depthwise_plain"
+    helpers: str = ""
     constants: Mapping[str, Any] = field(default_factory=dict)
 
     def products(self, clamps: bool) -> str:

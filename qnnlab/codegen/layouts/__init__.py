@@ -22,7 +22,7 @@ from qnnlab.codegen.layouts.layout import (
     Layout,
     Size,
 )
-from qnnlab.errors import MissingExtra, SpecError
+from qnnlab.errors import CodegenError, MissingExtra, SpecError
 from qnnlab.graph.integer.execute import run_integer
 from qnnlab.graph.integer.model import IntegerGraph
 from qnnlab.registry import LazyNames, plug_ins
@@ -89,8 +89,11 @@ def export_files(
 ) -> dict[str, str]:
     """Relative path → text of `model`, which was generated of `graph`, in a layout.
 
-    Raises SpecError for an unknown layout or a name that is no C identifier.
+    Raises SpecError for an unknown layout or a name that is no C identifier, CodegenError for a
+    model whose input or output has 16 bits.
     """
+    if (model.input_type, model.output_type) != ("int8", "int8"):
+        raise CodegenError("projects are written for models whose input and output are int8")
     chosen = LAYOUTS[layout]
     name, core = check_name(model.name), CORES[model.core]
     texts = {SOURCE: FAST + model.source, HEADER: model.header}

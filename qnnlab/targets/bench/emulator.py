@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from qnnlab.errors import FirmwareFault, MissingExtra
 from qnnlab.targets.bench.decoding import Decoder
 from qnnlab.targets.bench.firmware import RAM, Firmware
-from qnnlab.targets.bench.runs import BUDGET, BenchRun
+from qnnlab.targets.bench.runs import BUDGET, BenchRun, sample_bytes
 
 _PAGE = 4096
 _STACK_TOP = 0x30000000
@@ -24,18 +24,13 @@ _EXIT = 0x07000000
 _FILL = 0xA5
 
 
-def run_firmware(
-    firmware: Firmware, inputs: NDArray[np.int8], budget: int = BUDGET
-) -> list[BenchRun]:
+def run_firmware(firmware: Firmware, inputs: NDArray[Any], budget: int = BUDGET) -> list[BenchRun]:
     """Run each of `inputs` (samples, …) once; the same input gives the same counts.
 
     Raises FirmwareFault for a wild access, a stack overflow, an illegal instruction or a run past
     its budget, with address and operator, and MissingExtra without the emulator.
     """
-    size = firmware.model.input_bytes
-    flat = np.ascontiguousarray(inputs.reshape(len(inputs), -1))
-    if flat.shape[1] != size or flat.dtype != np.int8:
-        raise FirmwareFault(f"a sample is {flat.dtype}[{flat.shape[1]}], not int8[{size}]")
+    flat = sample_bytes(firmware.model, inputs)
     if (firmware.core.emulated or "").startswith("qemu:"):
         from qnnlab.targets.bench.qemu import run_on_qemu
 
@@ -157,8 +152,10 @@ class _Machine:
 
     def _result(self) -> BenchRun:
         firmware = self._firmware
-        address, size = firmware.objects["bench_output"]
-        outputs = np.frombuffer(bytes(self._uc.mem_read(address, size)), np.int8)
+        address, _ = firmware.objects["bench_output"]
+        size = firmware.model.output_bytes
+        content = bytes(self._uc.mem_read(address, size))
+        outputs = np.frombuffer(content, firmware.model.output_type)
         stack = bytes(self._uc.mem_read(_STACK_TOP - _STACK_BYTES, _STACK_BYTES))
         mix, classes = Counter[str](), Counter[str]()
         by_function, by_operator = Counter[str](), Counter[str]()
@@ -173,7 +170,7 @@ class _Machine:
                 for kind, part in parts.items():
                     total[kind] += part * count
         return BenchRun(
-            outputs[: firmware.model.output_bytes].copy(),
+            outputs.copy(),
             sum(by_function.values()),
             dict(mix),
             dict(by_operator),

@@ -24,7 +24,7 @@ _MAIN = """#include "{name}.h"
 int8_t bench_input[MODEL_INPUT_BYTES] __attribute__((aligned(8)));
 int8_t bench_output[MODEL_OUTPUT_BYTES] __attribute__((aligned(8)));
 
-int bench_run(void) {{ return model_invoke(bench_input, bench_output); }}
+int bench_run(void) {{ return model_invoke((const void *)bench_input, (void *)bench_output); }}
 """
 # lld wants spaces around the colons.
 _LINK = f"""ENTRY(bench_run)

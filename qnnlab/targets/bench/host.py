@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qnnlab.codegen import CORES, CModel
 from qnnlab.errors import FirmwareFault
 from qnnlab.targets.bench.compilers import compile_in, host_compiler
+from qnnlab.targets.bench.runs import sample_bytes
 
 _FLAGS = ("-std=c99", "-pedantic", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared")
 
@@ -32,19 +33,17 @@ class HostModel:
         self._invoke.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         self._invoke.restype = ctypes.c_int
 
-    def run(self, codes: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Output codes (n, output bytes) of input codes (n, …), one inference after the other.
+    def run(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Output codes (n, outputs) of input codes (n, …), one inference after the other.
 
         Raises FirmwareFault for samples of another size or type, for a model that says no and
         after `close`.
         """
         if self._library is None:
             raise FirmwareFault("this model is unloaded; make another with host_library")
-        size = self.model.input_bytes
-        flat = np.ascontiguousarray(codes).reshape(len(codes), -1 if codes.size else size)
-        if flat.shape[1] != size or flat.dtype != np.int8:
-            raise FirmwareFault(f"a sample is {flat.dtype}[{flat.shape[1]}], not int8[{size}]")
-        outputs = np.empty((len(flat), self.model.output_bytes), np.int8)
+        flat = sample_bytes(self.model, codes)
+        kind = np.dtype(self.model.output_type)
+        outputs = np.empty((len(flat), self.model.output_bytes // kind.itemsize), kind)
         for sample, output in zip(flat, outputs, strict=True):
             state = self._invoke(sample.ctypes.data, output.ctypes.data)
             if state:

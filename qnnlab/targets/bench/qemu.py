@@ -126,9 +126,8 @@ class _Session:
             outputs = found[start + 4 * runtime.RESULT_WORDS :][: self.firmware.model.output_bytes]
             # The empty call that is subtracted has one instruction, its return.
             count = round(ticks / runtime.TICKS) + 1
-            runs.append(
-                BenchRun(np.frombuffer(outputs, np.int8).copy(), count, {}, {}, {}, words[3])
-            )
+            codes = np.frombuffer(outputs, self.firmware.model.output_type).copy()
+            runs.append(BenchRun(codes, count, {}, {}, {}, words[3]))
         return runs
 
     def _order(self, inputs: NDArray[np.int8]) -> None:

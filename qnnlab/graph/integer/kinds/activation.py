@@ -66,7 +66,7 @@ def _clip_form(graph: IntegerGraph, op: Op) -> Form:
     return Form("RELU6", (2, 2), "")
 
 
-def _leaky_multipliers(graph: IntegerGraph, op: Op, float32: bool = False) -> tuple[float, float]:
+def leaky_multipliers(graph: IntegerGraph, op: Op, float32: bool = False) -> tuple[float, float]:
     """For codes above and below zero."""
     kind = np.float32 if float32 else np.float64
     source, target = (kind(end.scale) for end in ends(graph, op))
@@ -79,13 +79,13 @@ def _check_leaky_relu(graph: IntegerGraph, op: Op) -> None:
     number(op, "alpha")
     check_output(source.shape, target)
     check_width(source, target)
-    for real in _leaky_multipliers(graph, op):
+    for real in leaky_multipliers(graph, op):
         check_products(np.array([2.0**source.bits]), np.array([real]), wide=False)
 
 
 def _leaky_relu(call: Call) -> NDArray[np.int64]:
     float32 = call.rounding.float32_factors
-    above, below = (np.array(real) for real in _leaky_multipliers(call.graph, call.op, float32))
+    above, below = (np.array(real) for real in leaky_multipliers(call.graph, call.op, float32))
     codes, rule = call.centred(), call.rounding.rule
     scaled = np.where(codes >= 0, rule(codes, above, False), rule(codes, below, False))
     return scaled + call.target.zero_point

@@ -44,7 +44,7 @@ def _resize_nearest(call: Call) -> NDArray[np.int64]:
     return codes.astype(np.int64)
 
 
-def _bilinear_places(
+def bilinear_places(
     extent: int, made: int, op: Op
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Lower and upper neighbours, and the distance from the lower one in 1/1024."""
@@ -66,7 +66,7 @@ def _bilinear_places(
 def _resize_bilinear(call: Call) -> NDArray[np.int64]:
     codes = call.inputs[0].astype(np.int64)
     (top, bottom, down), (left, right, across) = (
-        _bilinear_places(call.source.shape[axis], call.target.shape[axis], call.op)
+        bilinear_places(call.source.shape[axis], call.target.shape[axis], call.op)
         for axis in (0, 1)
     )
     down, across = down[:, None, None], across[:, None]

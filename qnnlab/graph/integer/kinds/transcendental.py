@@ -119,7 +119,7 @@ def _fixed_table(call: Call) -> _Table:
 
 
 @lru_cache(maxsize=1)
-def _logistic_steps() -> _Table:
+def logistic_steps() -> _Table:
     """logistic(i / 24) in Q0.16 for i from 0 to 255.
 
     Half of what linear interpolation misses at the middle of each step is added to its start.
@@ -132,12 +132,11 @@ def _logistic_steps() -> _Table:
     return table
 
 
-def _wide_steps(call: Call) -> tuple[int, int]:
+def wide_steps(scale: float, kind: str) -> tuple[int, int]:
     """Multiplier and right shift that bring int16 codes to steps of 1 / (3 × 4096)."""
-    scale = call.source.scale
     power = math.log2(scale)
     places = 12 + round(power)
-    allowed = (0,) if call.op.kind == "logistic" else (0, 1)
+    allowed = (0,) if kind == "logistic" else (0, 1)
     if abs(power - round(power)) < 1e-3 and places in allowed:
         return 3 << places, 0
     real, shift = scale * 4096.0 * 3.0, 0
@@ -148,13 +147,13 @@ def _wide_steps(call: Call) -> tuple[int, int]:
 
 def _wide_curve(call: Call) -> NDArray[np.int64]:
     """logistic, and tanh(x) = 2 logistic(2x) − 1, interpolated between 256 steps."""
-    multiplier, shift = _wide_steps(call)
+    multiplier, shift = wide_steps(call.source.scale, call.op.kind)
     half = 1 << (shift - 1) if shift else 0
     place = (call.inputs[0].astype(np.int64) * multiplier + half) >> shift
     bits = 9 if call.op.kind == "logistic" else 8
     size = np.abs(place)
     step, rest = size >> bits, size & ((1 << bits) - 1)
-    table = _logistic_steps()
+    table = logistic_steps()
     low = table[np.minimum(step, 254)]
     high = table[np.minimum(step, 254) + 1]
     value = (low << bits) + rest * (high - low)
@@ -212,7 +211,7 @@ def _softmax_tables(call: Call) -> NDArray[np.int64]:
 
 
 @lru_cache(maxsize=2)
-def _wide_table(name: str) -> _Table:
+def wide_table(name: str) -> _Table:
     """513 samples of exp over [−10, 0] or 1 / (1 + x) over [0, 1] in Q0.15.
 
     Half of the error at the middle of each step is taken off its start, all in float32.
@@ -248,19 +247,24 @@ def _looked_up(codes: NDArray[np.int64], table: _Table) -> NDArray[np.int64]:
     return made
 
 
+def wide_softmax_scale(graph: IntegerGraph, op: Op, float32: bool = False) -> float:
+    """The real multiplier from int16 codes to those of the table of exponentials."""
+    kind = np.float32 if float32 else np.float64
+    step = kind(graph.activations[op.inputs[0]].scale) * kind(np.float32(op.attributes["beta"]))
+    return float(step) / (_EXP_SPAN / 65535.0)
+
+
 def _wide_softmax(call: Call) -> NDArray[np.int64]:
     codes = call.inputs[0].astype(np.int64)
     below = codes - codes.max(axis=-1, keepdims=True)
-    kind = np.float32 if call.rounding.float32_factors else np.float64
-    step = kind(call.source.scale) * kind(np.float32(call.op.attributes["beta"]))
-    real = float(step) / (_EXP_SPAN / 65535.0)
+    real = wide_softmax_scale(call.graph, call.op, call.rounding.float32_factors)
     scaled = apply_multiplier(below, *quantize_multiplier(real))
-    exponentials = _looked_up(np.clip(scaled + 32767, -32768, 32767), _wide_table("exp"))
+    exponentials = _looked_up(np.clip(scaled + 32767, -32768, 32767), wide_table("exp"))
     total = exponentials.sum(axis=-1, keepdims=True)
     zeros = fixed_point.leading_zeros(total)
     shifted = ((total << (zeros - 1)) + (1 << 13)) >> 14
     place = np.clip(shifted - (2**15 + 2**16), -32768, 32767)
-    reciprocal = _looked_up(place, _wide_table("inverse"))
+    reciprocal = _looked_up(place, wide_table("inverse"))
     right = 31 - zeros
     values = (exponentials * reciprocal + (np.int64(1) << (right - 1))) >> right
     made: NDArray[np.int64] = np.clip(values, 0, 32767)
