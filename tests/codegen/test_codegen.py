@@ -74,6 +74,28 @@ def test_random_networks(core: str) -> None:
     assert made == GRAPHS
 
 
+@pytest.mark.parametrize(
+    ("least", "kernels"), [(-127, "dsp_products"), (-128, "dsp_bytes_products")]
+)
+def test_two_channels_in_a_halfword(least: int, kernels: str) -> None:
+    for seed in range(2 * GRAPHS):
+        chain = Chain(np.random.default_rng(seed), 8, (4, 5, 24))
+        chain.conv()
+        chain.dense()
+        graph = chain.graph()
+        ops = []
+        for op in graph.ops:
+            if op.weights is None:
+                ops.append(op)
+                continue
+            codes = np.maximum(op.weights.codes, least)
+            codes.reshape(-1)[0] = least
+            ops.append(replace(op, weights=replace(op.weights, codes=codes)))
+        graph = replace(graph, ops=tuple(ops)).check()
+        assert f"void {kernels}" in generate(graph, "cortex-m4").source
+        _assert_equal(graph, "cortex-m4", seed)
+
+
 def test_other_refusals() -> None:
     with pytest.raises(SpecError, match="unknown core 'cortex-m5'; did you mean"):
         generate(_random_chain(3), "cortex-m5")

@@ -151,3 +151,9 @@ def test_every_instruction_set_has_every_form() -> None:
     with pytest.raises(CodegenError, match="no kernels for weights of 3 bits on dsp cores"):
         kit_for("dsp", 3)
     assert len({kit.name for kit in KITS.values()}) == len(KITS)
+
+
+def test_kernels_by_the_reach_of_weights_and_sums() -> None:
+    assert kit_for("dsp", 8, least=-127, most=2**23 - 1).name == "dsp"
+    assert kit_for("dsp", 8, least=-127, most=2**23).name == "dsp_bytes"
+    assert kit_for("dsp", 8, least=-128, most=100).name == "dsp_bytes"

@@ -28,6 +28,8 @@ from qnnlab.graph.integer.kinds.weighted import accumulator_bound, dilated
 from qnnlab.graph.integer.model import Op, window
 from qnnlab.graph.integer.rounding import channel_multipliers, quantize_multiplier
 
+# What stands for a channel that is not constant.
+_ALIVE = -129
 # Twice an accumulator must fit 32 bits where the product's high word is taken.
 _MOST_SUM = 2**30
 
@@ -76,12 +78,17 @@ def _fixed_codes(made: Emission, op: Op) -> NDArray[np.int64]:
     bound = bound << np.maximum(np.asarray(shift), 0)
     if (2 * bound[~(dead & uniform)] >= _MOST_SUM).any():
         raise CodegenError(f"operator {op.name!r}: its sums can leave 30 bits")
-    return np.where(dead & uniform, found.low.max(axis=axes), -129)
+    return np.where(dead & uniform, found.low.max(axis=axes), _ALIVE)
 
 
-def _kit(made: Emission, form: Form) -> Kit:
-    """The kit for weights of a form, its C put into the module."""
-    kit = kit_for(made.isa, form.bits)
+def _kit(made: Emission, op: Op, form: Form) -> Kit:
+    """The kit for the weights of an operator in a form, its C put into the module."""
+    bound = accumulator_bound(made.graph, op)
+    if op.bias is not None:
+        bound = bound + np.abs(op.bias)
+    # Sums of constant channels may be any, as nobody looks at them.
+    most = int(bound[_fixed_codes(made, op) == _ALIVE].max(initial=0))
+    kit = kit_for(made.isa, form.bits, int(weight_values(op).min()), most)
     _helpers(made, kit)
     made.shared[kit.name] = render(kit.template, P=kit.name, bits=kit.bits, **kit.constants)
     return kit
@@ -94,7 +101,7 @@ def _helpers(made: Emission, kit: Kit) -> None:
 
 
 def _weights(made: Emission, name: str, kind: str, values: NDArray[Any]) -> str:
-    made.weight_bytes += values.size * (4 if kind.endswith("32_t") else 1)
+    made.weight_bytes += values.size * {"8": 1, "16": 2, "32": 4}[kind.strip("uint_")]
     return c_array(kind, f"{name}_w", values)
 
 
@@ -149,7 +156,7 @@ def emit_conv(made: Emission, op: Op, name: str) -> Emitted:
     if weight_values(op).shape[3] != depth:
         return emit_loops(made, op, name)
     form, rows = _window_rows(made, op, place)
-    kit = _kit(made, form)
+    kit = _kit(made, op, form)
     run = rows.shape[2]
     flat = padded_to(rows.reshape(channels, -1), 1, kit.values)
     k = flat.shape[1]
@@ -210,7 +217,7 @@ def emit_dense(made: Emission, op: Op, name: str) -> Emitted:
     values = weight_values(op)
     channels, depth = values.shape
     form = weight_form(op)
-    kit = _kit(made, form)
+    kit = _kit(made, op, form)
     flat = padded_to(values, 1, kit.values)
     kind, packed = _packed(form, kit, flat, kit.dense_channels)
     limits = made.limits(op)
@@ -229,7 +236,8 @@ def emit_dense(made: Emission, op: Op, name: str) -> Emitted:
             k=flat.shape[1],
         )
     )
-    return Emitted(f"{name}({{0}}, {{out}}, {{scratch}});", kit.row_bytes(flat.shape[1]))
+    scratch = 0 if kit.row_in_place and depth == flat.shape[1] else kit.row_bytes(flat.shape[1])
+    return Emitted(f"{name}({{0}}, {{out}}, {{scratch}});", scratch)
 
 
 def _dsp_pairs(values: NDArray[np.int8]) -> NDArray[np.int64]:

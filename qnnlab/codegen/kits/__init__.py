@@ -12,12 +12,16 @@ from qnnlab.registry import LazyNames, plug_ins
 KITS: Mapping[str, Kit] = LazyNames("kit", lambda: plug_ins(__name__, "KITS"), CodegenError)
 
 
-def kit_for(isa: str, bits: int) -> Kit:
-    """The kit of an instruction set for weights of a width; raises CodegenError for none."""
-    found = [kit for kit in KITS.values() if isa in kit.isas and kit.bits == bits]
-    if not found:
-        raise CodegenError(f"there are no kernels for weights of {bits} bits on {isa} cores")
-    return found[0]
+def kit_for(isa: str, bits: int, least: int = -128, most: int = 2**31 - 1) -> Kit:
+    """The first kit of an instruction set for weights of a width.
+
+    `least` is the least weight, `most` the largest magnitude of a sum with its bias. Raises
+    CodegenError for none.
+    """
+    for kit in KITS.values():
+        if isa in kit.isas and kit.bits == bits and kit.least <= least and most < kit.most:
+            return kit
+    raise CodegenError(f"there are no kernels for weights of {bits} bits on {isa} cores")
 
 
 __all__ = ["KITS", "Kit", "kit_for"]

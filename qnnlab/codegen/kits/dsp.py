@@ -17,6 +17,37 @@ def interleaved(rows: NDArray[Any], together: int) -> tuple[str, NDArray[Any]]:
     return "int8_t", words.transpose(0, 2, 1, 3)
 
 
+def _twins(rows: NDArray[Any], together: int) -> tuple[str, NDArray[Any]]:
+    """Pairs of channels in halfwords, 256 × first + second: values (0, 2) and (1, 3) of four."""
+    channels, k = rows.shape
+    pairs = rows.reshape(channels // together, together // 2, 2, k // 4, 4)
+    twins = 256 * pairs[:, :, 0] + pairs[:, :, 1]
+    return "int16_t", twins[..., [0, 2, 1, 3]].transpose(0, 2, 1, 3)
+
+
+def _bytes(name: str, twin: bool, **limits: int) -> Kit:
+    return Kit(
+        name=name,
+        isas=("dsp",),
+        bits=8,
+        template="kit_dsp",
+        channels=2,
+        dense_channels=4,
+        pixels=3,
+        values=4,
+        pixel_bytes=lambda k: 6 * k,
+        row_bytes=lambda k: k,
+        row_in_place=True,
+        pack=_twins if twin else interleaved,
+        run=4,
+        saturates=True,
+        depthwise="depthwise_dsp",
+        helpers="dsp_widen",
+        constants={"twin": twin, "word": "int16_t" if twin else "int8_t"},
+        **limits,
+    )
+
+
 def _paired(bits: int) -> Packing:
     """Words of 32 / bits values: fields of the low half go with those of the high half.
 
@@ -60,22 +91,7 @@ def _packed(bits: int) -> Kit:
 
 
 KITS = (
-    Kit(
-        name="dsp",
-        isas=("dsp",),
-        bits=8,
-        template="kit_dsp",
-        channels=2,
-        dense_channels=4,
-        pixels=3,
-        values=4,
-        pixel_bytes=lambda k: 6 * k,
-        row_bytes=lambda k: 2 * k,
-        pack=interleaved,
-        run=4,
-        saturates=True,
-        depthwise="depthwise_dsp",
-        helpers="dsp_widen",
-    ),
+    _bytes("dsp", True, least=-127, most=2**23),
+    _bytes("dsp_bytes", False),
     *(_packed(bits) for bits in (4, 2, 1)),
 )

@@ -38,14 +38,14 @@ class Kit:
     """Kernels of some instruction sets for weights of one width, 8, 4, 2 or 1 bits.
 
     Packed weights are fields above zero, with value = step × field − lift; step and lift lie as
-    two words in front of the first one. `channels` rows are
-    taken together in convolutions, `dense_channels` in dense layers, and `pixels` pixels; k is a
-    multiple of `values`, a row of a window one of `run`. `pixel_bytes` gives the scratch of the
-    pixels together for a k, `row_bytes` that of a dense layer's row. `pack` gets rows of values
-    (or fields), padded to whole groups. The bias makes good what the kernels add to input codes
-    (`lifted`).
-    `depthwise` names the template of depthwise convolutions, `helpers` one that `template` builds
-    on, `constants` what `template` asks for.
+    two words in front of the first one. `channels` rows are taken together in convolutions,
+    `dense_channels` in dense layers, and `pixels` pixels; k is a multiple of `values`, a row of a
+    window one of `run`. `pixel_bytes` gives the scratch of the pixels together for a k,
+    `row_bytes` that of a dense layer's row, which takes none where it is read `row_in_place` and
+    has a multiple of `values`. `pack` gets rows of values (or fields), padded to whole groups.
+    The bias makes good what the kernels add to input codes (`lifted`). `depthwise` names the
+    template of depthwise convolutions, `helpers` one that `template` builds on, `constants` what
+    `template` asks for. Weights must be `least` at least, and sums with bias less than `most`.
     """
 
     name: str
@@ -64,6 +64,9 @@ class Kit:
     saturates: bool = False
     depthwise: str = "depthwise_plain"
     helpers: str = ""
+    row_in_place: bool = False
+    least: int = -128
+    most: int = 2**31
     constants: Mapping[str, Any] = field(default_factory=dict)
 
     def products(self, clamps: bool) -> str:
