@@ -16,6 +16,7 @@ from qnnlab.cli.console import PROFILES, examples
 from qnnlab.cli.data import data
 from qnnlab.cli.export import export
 from qnnlab.cli.plan import plan
+from qnnlab.cli.predictions import predictions
 from qnnlab.cli.rosetta import rosetta
 from qnnlab.cli.survey import survey
 from qnnlab.cli.tasks import download_missing, print_spread, task_name, tasks
@@ -183,6 +184,7 @@ cli.add_command(compare)
 cli.add_command(data)
 cli.add_command(export)
 cli.add_command(plan)
+cli.add_command(predictions)
 cli.add_command(rosetta)
 cli.add_command(survey)
 cli.add_command(tasks)

@@ -1,0 +1,1 @@
+"""Cost models: latency and energy of one inference, fitted on published results, with intervals."""

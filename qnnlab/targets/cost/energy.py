@@ -1,0 +1,257 @@
+"""Power and energy: fitted on published energy with a stated supply voltage, and duty cycles.
+
+Active power is P = k · clock · voltage, k being nearly constant for a chip (a datasheet's µA/MHz):
+resubmissions at other voltages and runtimes show it. Energy without a stated voltage is quoted
+elsewhere and not fitted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from qnnlab.errors import SpecError, unknown_name
+from qnnlab.survey import load_table
+from qnnlab.survey.benchmarks import mlperf
+from qnnlab.targets.cost.calibration import KNOWLEDGE, Calibration, calibrate
+from qnnlab.targets.cost.latency import Estimate, interval
+from qnnlab.targets.cost.mixed import Effect, MixedFit, Prior, fit_mixed
+from qnnlab.targets.cost.observations import observations
+
+#: k in µA/MHz: chips differ by their process more than by their core.
+POWER_PRIOR = Prior(
+    (100.0,),
+    (0.8,),
+    (
+        Effect("core_class", 0.3),
+        Effect("core", 0.25),
+        Effect("platform", 0.4),
+        Effect("runtime_family", 0.08),
+    ),
+)
+#: Assumed where a chip's supply was never stated.
+DEFAULT_VOLTAGE = 3.0
+_NOISE = 0.06
+_SECONDS_AN_HOUR = 3600.0
+_HOURS_A_DAY = 24.0
+
+
+@dataclass(frozen=True)
+class PowerRow:
+    """A published energy with its voltage: power in mW, k in µA/MHz."""
+
+    key: str
+    levels: Mapping[str, str]
+    benchmark: str
+    power_mw: float
+    voltage_v: float
+    clock_mhz: float
+    group: Mapping[str, str]
+    source: str
+
+    @property
+    def density(self) -> float:
+        """µA/MHz."""
+        return self.power_mw / (self.voltage_v * self.clock_mhz) * 1e3
+
+
+@lru_cache(maxsize=1)
+def power_rows() -> tuple[PowerRow, ...]:
+    """Every published row with energy, latency and a stated voltage, on a known core."""
+    known = {row.key: row for row in observations()}
+    found = []
+    for row in mlperf().to_dict("records"):
+        seen = known.get(str(row["row_key"]))
+        if seen is None or pd.isna(row["energy_uj"]) or pd.isna(row["voltage_v"]):
+            continue
+        power = float(row["energy_uj"]) / float(row["latency_ms"])
+        found.append(
+            PowerRow(
+                seen.key,
+                seen.levels,
+                seen.benchmark,
+                power,
+                float(row["voltage_v"]),
+                seen.clock_mhz,
+                seen.group,
+                seen.source,
+            )
+        )
+    return tuple(found)
+
+
+def fit_power(rows: Sequence[PowerRow], start: MixedFit | None = None) -> MixedFit:
+    """Fit k on `rows`."""
+    ones = np.ones((len(rows), 1))
+    noise = np.full(len(rows), _NOISE)
+    log_density = np.log([row.density for row in rows])
+    return fit_mixed(POWER_PRIOR, [row.levels for row in rows], ones, log_density, noise, start)
+
+
+@lru_cache(maxsize=1)
+def power_fit() -> MixedFit:
+    """The fit on all rows."""
+    return fit_power(power_rows())
+
+
+def power_knowledge(fit: MixedFit, levels: Mapping[str, str]) -> str:
+    """Whether power of the chip, of its core, or of its class only was published; else nothing."""
+    if fit.knows("platform", levels["platform"]):
+        return "pair"
+    if fit.knows("core", levels["core"]):
+        return "core"
+    return "class" if fit.knows("core_class", levels["core_class"]) else "nothing"
+
+
+def _power_group(row: PowerRow, scheme: str) -> str:
+    """What is left out with a row."""
+    if scheme == "system":
+        return f"{row.group['round']} {row.group['system_id']}"
+    return row.levels["platform"]
+
+
+@lru_cache(maxsize=1)
+def power_cross_validation() -> pd.DataFrame:
+    """Leave out a submission's system, or a chip: log of truth over prediction, by row."""
+    rows = power_rows()
+    whole, found = fit_power(rows), []
+    for scheme in ("system", "chip"):
+        for left_out in sorted({_power_group(row, scheme) for row in rows}):
+            fit = fit_power([r for r in rows if _power_group(r, scheme) != left_out], whole)
+            for row in (row for row in rows if _power_group(row, scheme) == left_out):
+                mean, sd = fit.predict(row.levels, np.ones(1))
+                found.append(
+                    {
+                        "scheme": scheme,
+                        "observation": row.key,
+                        "platform": row.levels["platform"],
+                        "core": row.levels["core"],
+                        "knowledge": power_knowledge(fit, row.levels),
+                        "power_mw": row.power_mw,
+                        "predicted_mw": math.exp(mean) * row.clock_mhz * row.voltage_v / 1e3,
+                        "log_error": math.log(row.density) - mean,
+                        "log_sd": sd,
+                    }
+                )
+    return pd.DataFrame(found)
+
+
+@lru_cache(maxsize=1)
+def power_calibration() -> Mapping[str, Calibration]:
+    """How far intervals of power are stretched, by what is known of the chip."""
+    table = power_cross_validation()
+    found = {}
+    for level in KNOWLEDGE:
+        rows = table[table["knowledge"] == level]
+        found[level] = calibrate(rows["log_error"].to_numpy(), rows["log_sd"].to_numpy(), level)
+    return found
+
+
+def published_voltage(platform: str) -> float | None:
+    """The supply voltage (V) of the platform's published energies, the commonest; None if none."""
+    voltages = [row.voltage_v for row in power_rows() if row.levels["platform"] == platform]
+    return max(sorted(set(voltages)), key=voltages.count) if voltages else None
+
+
+def predict_power(levels: Mapping[str, str], clock_mhz: float, voltage_v: float) -> Estimate | None:
+    """Active power in mW; None where no power of the core's class was published."""
+    fit = power_fit()
+    knowledge = power_knowledge(fit, levels)
+    if knowledge == "nothing":
+        return None
+    mean, sd = fit.predict(levels, np.ones(1))
+    scale = math.log(clock_mhz * voltage_v / 1e3)
+    return interval(mean + scale, sd, power_calibration()[knowledge], "mW", knowledge)
+
+
+def energy(latency_ms: Estimate, power_mw: Estimate) -> Estimate:
+    """Energy in mJ of one inference; the two errors are taken as independent."""
+    value = latency_ms.value * power_mw.value / 1e3
+    reach = math.hypot(
+        math.log(latency_ms.high / latency_ms.value), math.log(power_mw.high / power_mw.value)
+    )
+    return Estimate(
+        value,
+        value * math.exp(-reach),
+        value * math.exp(reach),
+        "mJ",
+        math.hypot(latency_ms.log_sd, power_mw.log_sd),
+        power_mw.knowledge,
+        f"latency {latency_ms.error_note}; power {power_mw.error_note}",
+    )
+
+
+@dataclass(frozen=True)
+class Battery:
+    """A cell: what it holds, and at which voltage."""
+
+    key: str
+    title: str
+    capacity_mah: float
+    voltage_v: float
+    source: str
+
+
+def batteries() -> Mapping[str, Battery]:
+    """Cells by key."""
+    found = {}
+    for row in load_table("batteries").to_dict("records"):
+        key, title, source = (str(row[name]) for name in ("battery", "title", "source"))
+        found[key] = Battery(
+            key, title, float(row["capacity_mah"]), float(row["voltage_v"]), source
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class DutyCycle:
+    """Average power in µW and life in days at so many inferences an hour.
+
+    Losses of regulators, self-discharge, radio and sensors are not in it.
+    """
+
+    inferences_an_hour: float
+    busy_share: float
+    average_uw: float
+    life_days: float
+    battery: str
+
+
+def duty_cycle(
+    energy_mj: float, latency_ms: float, sleep_uw: float, inferences_an_hour: float, battery: str
+) -> DutyCycle:
+    """Sleep but for inferences. Raises SpecError where they don't fit into an hour."""
+    cells: Mapping[str, Any] = batteries()
+    if battery not in cells:
+        raise SpecError(unknown_name("battery", battery, cells))
+    busy = inferences_an_hour * latency_ms / 1e3 / _SECONDS_AN_HOUR
+    if inferences_an_hour < 0 or busy > 1:
+        most = math.floor(_SECONDS_AN_HOUR * 1e3 / latency_ms)
+        raise SpecError(f"{inferences_an_hour:g} inferences an hour of {latency_ms:.3g} ms do not "
+                        f"fit into an hour: give 0 to {most:,}")  # fmt: skip
+    average = energy_mj * 1e3 * inferences_an_hour / _SECONDS_AN_HOUR + sleep_uw * (1 - busy)
+    cell = cells[battery]
+    stored_uwh = cell.capacity_mah * cell.voltage_v * 1e3
+    life = stored_uwh / average / _HOURS_A_DAY if average else math.inf
+    return DutyCycle(inferences_an_hour, busy, average, life, battery)
+
+
+@lru_cache(maxsize=1)
+def _sleep_rows() -> Mapping[str, Mapping[str, Any]]:
+    table = load_table("platform_sleep")
+    full = table[table["retention"] == "full_ram"]
+    ordered = pd.concat([full, table[table["retention"] != "full_ram"]])
+    best = ordered.drop_duplicates("platform_key")
+    return {str(row["platform_key"]): row for row in best.to_dict("records")}
+
+
+def sleep_power(platform: str) -> tuple[float, str] | None:
+    """Sleep power in µW and its source, of a mode that keeps all RAM where one is sourced."""
+    row = _sleep_rows().get(platform)
+    return None if row is None else (float(row["power_uw"]), f"{row['mode']}: {row['source']}")
