@@ -34,6 +34,10 @@ class UnsupportedModel(ModelFormatError):
         super().__init__(f"{where}no integer form: {reasons[0]}{more}")
 
 
+class NoEstimate(QnnlabError):
+    """A cost model has nothing to go by, or a target can't take the model: why, and what would."""
+
+
 class CodegenError(QnnlabError):
     """A graph can't be made into C: an operator, a width or a scale that no template covers."""
 

@@ -170,7 +170,7 @@ def template_environment() -> Environment:
 def _files(articles: Sequence[Article], index: IndexContext) -> dict[str, str | bytes]:
     environment = template_environment()
     shared: dict[str, Any] = {"index": index, "articles": articles}
-    files: dict[str, str | bytes] = {"assets/style.css": _styles()}
+    files: dict[str, str | bytes] = {"assets/style.css": styles()}
     files["assets/site.js"] = (TEMPLATES / "site.js").read_text(encoding="utf-8")
     template = environment.get_template("page.html.j2")
     for position, article in enumerate(articles):
@@ -185,7 +185,8 @@ def _files(articles: Sequence[Article], index: IndexContext) -> dict[str, str | 
     return files
 
 
-def _styles() -> str:
+def styles() -> str:
+    """The style sheet of every page."""
     from pygments.formatters import HtmlFormatter
 
     own = (TEMPLATES / "style.css").read_text(encoding="utf-8")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
 from qnnlab.errors import MissingExtra, QnnlabError, SpecError
+from qnnlab.files import write_atomic
+from qnnlab.tasks.storage import data_folder
 
 ACCELERATORS = (
     *("ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256"),
     *("ethos-u65-256", "ethos-u65-512"),
+    *("ethos-u85-128", "ethos-u85-256", "ethos-u85-512", "ethos-u85-1024", "ethos-u85-2048"),
 )
 # The package has no __main__ of its own.
 _START = "from ethosu.vela.vela import main; raise SystemExit(main())"
@@ -80,3 +86,26 @@ def npu_estimate(model: Path | str, accelerator: str = "ethos-u55-128") -> NpuEs
         placed.get("NPU", 0),
         placed.get("CPU", 0),
     )
+
+
+def kept_estimate(model: Path, accelerator: str) -> NpuEstimate:
+    """As `npu_estimate`, but made once for a model, an accelerator and a version of the compiler.
+
+    Kept below the data folder; where nothing can be kept or read, it is made anew.
+    """
+    kept = _kept_file(model, accelerator)
+    with suppress(OSError, ValueError, TypeError):
+        return NpuEstimate(**json.loads(kept.read_text(encoding="utf-8")))
+    found = npu_estimate(model, accelerator)
+    with suppress(OSError):
+        write_atomic(kept, json.dumps(asdict(found)))
+    return found
+
+
+def _kept_file(model: Path, accelerator: str) -> Path:
+    try:
+        version = metadata.version("ethos-u-vela")
+    except metadata.PackageNotFoundError:
+        version = "none"
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()[:32]
+    return data_folder() / "vela" / f"{digest}-{accelerator}-{version}.json"

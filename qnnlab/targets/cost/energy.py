@@ -38,6 +38,10 @@ POWER_PRIOR = Prior(
 #: Assumed where a chip's supply was never stated.
 DEFAULT_VOLTAGE = 3.0
 _NOISE = 0.06
+# Power of another network on the chip is taken to lie within this factor of what was quoted.
+_QUOTED_RANGE = 1.5
+_NOT_THE_CHIP = ("board", "suspicious", "camera")
+_NORMAL_90 = 1.6449
 _SECONDS_AN_HOUR = 3600.0
 _HOURS_A_DAY = 24.0
 
@@ -170,6 +174,29 @@ def predict_power(levels: Mapping[str, str], clock_mhz: float, voltage_v: float)
     return interval(mean + scale, sd, power_calibration()[knowledge], "mW", knowledge)
 
 
+def catalog_power(platform: str) -> Estimate | None:
+    """Active power in mW that deployments report of a chip, quoted and not fitted.
+
+    None where the catalog has none, or only that of a whole board or one marked suspicious.
+    """
+    row = load_table("platforms").set_index("key").loc[platform]
+    low, high = row["typical_active_power_mw_min"], row["typical_active_power_mw_max"]
+    note = str(row["typical_active_power_note"])
+    if pd.isna(low) or any(word in note for word in _NOT_THE_CHIP):
+        return None
+    value = math.sqrt(float(low) * float(high))
+    spread = math.log(float(high) / float(low)) / 2 + math.log(_QUOTED_RANGE)
+    return Estimate(
+        value,
+        value * math.exp(-spread),
+        value * math.exp(spread),
+        "mW",
+        spread / _NORMAL_90,
+        "quoted",
+        f"quoted of deployments, not fitted: {note}",
+    )
+
+
 def energy(latency_ms: Estimate, power_mw: Estimate) -> Estimate:
     """Energy in mJ of one inference; the two errors are taken as independent."""
     value = latency_ms.value * power_mw.value / 1e3
@@ -245,13 +272,15 @@ def duty_cycle(
 @lru_cache(maxsize=1)
 def _sleep_rows() -> Mapping[str, Mapping[str, Any]]:
     table = load_table("platform_sleep")
-    full = table[table["retention"] == "full_ram"]
-    ordered = pd.concat([full, table[table["retention"] != "full_ram"]])
+    ordered = pd.concat([table[table["retention"] == kept] for kept in ("full_ram", "part_ram")])
     best = ordered.drop_duplicates("platform_key")
     return {str(row["platform_key"]): row for row in best.to_dict("records")}
 
 
 def sleep_power(platform: str) -> tuple[float, str] | None:
-    """Sleep power in µW and its source, of a mode that keeps all RAM where one is sourced."""
+    """Sleep power in µW and its source, of a mode that keeps all RAM where one is sourced.
+
+    None where no mode that keeps any is: what loses RAM has to start anew, which costs more.
+    """
     row = _sleep_rows().get(platform)
     return None if row is None else (float(row["power_uw"]), f"{row['mode']}: {row['source']}")

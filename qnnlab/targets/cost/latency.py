@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -116,6 +116,12 @@ def interval(
         knowledge,
         calibration.note,
     )
+
+
+def scaled(estimate: Estimate, factor: float, unit: str) -> Estimate:
+    """An estimate in another unit: `factor` of the new ones are one of the old."""
+    value, low, high = (factor * x for x in (estimate.value, estimate.low, estimate.high))
+    return replace(estimate, value=value, low=low, high=high, unit=unit)
 
 
 def cycles_by_kind(levels: Mapping[str, str]) -> dict[str, float]:

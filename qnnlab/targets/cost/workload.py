@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qnnlab.errors import ModelFormatError, UnsupportedModel
+from qnnlab.errors import ModelFormatError, NoEstimate
 from qnnlab.graph.costs import OperatorCost, graph_costs
 from qnnlab.graph.integer.costs import integer_costs
 from qnnlab.graph.integer.reader import integer_graph
@@ -29,13 +29,13 @@ class Workload:
     """Amounts by kind of work, for one inference.
 
     `work` counts every channel; `live_work` leaves out what dead channels cause, for runtimes
-    that remove them. `float_weights`: the MACs are of floats. `weight_bytes` as stored.
+    that remove them. `in_float`: MACs have a factor in floating point. `weight_bytes` as stored.
     """
 
     work: Mapping[str, float]
     live_work: Mapping[str, float]
     macs: int
-    float_weights: bool
+    in_float: bool
     weight_bytes: int
 
     def vector(self, live: bool = False) -> NDArray[np.float64]:
@@ -61,19 +61,19 @@ def mac_workload(macs: Mapping[str, float], outputs: float, operators: int) -> W
     """A workload known by its MACs only (published kernels, models of other papers)."""
     work = {kind: float(macs.get(kind, 0)) for kind in MAC_KINDS}
     work |= {"outputs": float(outputs), "operators": float(operators)}
-    return Workload(work, work, round(sum(macs.values())), float_weights=False, weight_bytes=0)
+    return Workload(work, work, round(sum(macs.values())), in_float=False, weight_bytes=0)
 
 
 def workload(graph: Graph) -> Workload:
     """The workload of a .tflite graph.
 
-    Raises UnsupportedModel, naming the operators, where MACs of one can't be counted.
+    Raises NoEstimate, naming the operators, where MACs of one can't be counted.
     """
     costs = graph_costs(graph)
     if costs.uncounted:
         names = ", ".join(costs.uncounted)
-        raise UnsupportedModel((f"no cost is known for {names}: replace it by layers of CONV_2D, "
-                                "DEPTHWISE_CONV_2D or FULLY_CONNECTED",))  # fmt: skip
+        raise NoEstimate(f"no cost is known for {names}: replace it by layers of CONV_2D, "
+                         "DEPTHWISE_CONV_2D or FULLY_CONNECTED")  # fmt: skip
     work = dict.fromkeys(KINDS, 0.0)
     for cost in costs.operators:
         kind = kind_of(cost)
@@ -82,9 +82,13 @@ def workload(graph: Graph) -> Workload:
         if cost.name not in _FREE:
             work["outputs"] += sum(float(np.prod(shape)) for shape in cost.output_shapes)
             work["operators"] += 1
-    weights = [graph.tensors[op.inputs[1]] for op in graph.operators
-               if kind_of(costs.operators[op.index]) and len(op.inputs) > 1]  # fmt: skip
-    is_float = any(tensor.dtype.startswith("float") for tensor in weights)
+    taken = [
+        graph.tensors[place]
+        for op in graph.operators
+        if kind_of(costs.operators[op.index])
+        for place in op.inputs[:2]
+    ]
+    is_float = any(tensor.dtype.startswith("float") for tensor in taken)
     live = dict(work) if is_float else _live(graph, work)
     return Workload(work, live, costs.macs_total or 0, is_float, costs.weight_bytes)
 

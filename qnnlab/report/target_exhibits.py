@@ -1,0 +1,301 @@
+"""Targets ranked for one model: the table, the intervals, what a battery gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from qnnlab.lab.fitting import Fitting, options_frame
+from qnnlab.report.atlas.axes import log_axis
+from qnnlab.report.exhibits import Figure, Provenance, Ranked, Table, figure
+from qnnlab.report.formatting import format_number
+from qnnlab.report.style import colour_map, use_style
+from qnnlab.targets.cost.energy import batteries, duty_cycle, sleep_power
+from qnnlab.targets.cost.latency import Estimate
+from qnnlab.targets.predict import METHODS
+from qnnlab.targets.rank import Option, best_of_each
+from qnnlab.targets.target import FAMILIES
+
+_CATALOG = "data/survey/platforms.csv, each row with its source"
+_INTERVAL = "interval: nine truths in ten out of sample"
+_REASONS = {"latency": "nothing published to go by", "energy": "no power was published"}
+_SLEEP = "data/targets/platform_sleep.csv, each row with its source"
+
+
+def sources_of(options: Iterable[Option]) -> list[Provenance]:
+    """Where the figures of ranked targets are from."""
+    methods = dict.fromkeys(option.prediction.method for option in options)
+    found = [
+        Provenance(
+            "latency", "ms", "emulated" if name == "emulated" else "estimated", METHODS[name]
+        )
+        for name in methods
+    ]
+    return [
+        *found,
+        Provenance("energy", "mJ", "estimated", f"latency × power; {_INTERVAL}"),
+        Provenance("flash, RAM, clock, price", "", "quoted", _CATALOG),
+        Provenance("file and arena", "B", "measured", "the .tflite file; TFLM on this machine"),
+    ]
+
+
+def ranking_table(found: Fitting, every_runtime: bool = False) -> Table:
+    """Platforms in order: verdict, latency, energy, what limits them. Sortable."""
+    options = found.options if every_runtime else best_of_each(found.options)
+    rows = []
+    reasons: dict[tuple[object, str], str] = {}
+    for place, option in enumerate(options):
+        p, target = option.prediction, option.target
+        rows.append(
+            {
+                "platform": target.platform.name,
+                "runs on": target.engine,
+                "runtime": target.runtime_title,
+                "clock": target.clock_mhz,
+                "latency": _ranked(p.latency_ms),
+                "energy": _ranked(p.energy_mj),
+                "price": target.platform.price,
+                "verdict": option.verdict,
+                "limited by": option.limited_by,
+            }
+        )
+        why = p.refusal or p.note
+        reasons |= {
+            (place, "latency"): why or _REASONS["latency"],
+            (place, "energy"): why or _REASONS["energy"],
+            (place, "price"): "not in the catalog",
+            (place, "clock"): "not in the catalog",
+        }
+    return Table(
+        pd.DataFrame(rows),
+        caption=(
+            f"{found.subject.path.name} on {len(options)} targets, best first. Intervals hold nine "
+            "truths in ten, as cross-validation found."
+        ),
+        provenance=sources_of(options),
+        units={"clock": "MHz", "latency": "ms", "energy": "mJ"},
+        reasons=reasons,
+        sortable=True,
+    )
+
+
+def _ranked(figure_: Estimate | None) -> Ranked | None:
+    if figure_ is None:
+        return None
+    low, value, high = map(_short, (figure_.low, figure_.value, figure_.high))
+    return Ranked(f"{value} ({low} – {high})", figure_.value)
+
+
+def _short(value: float) -> str:
+    """A positive number with about three digits."""
+    decimals = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
+    return format_number(value, decimals)
+
+
+def ranking_figure(found: Fitting, most: int = 30) -> Figure:
+    """Latency with its interval on the best platforms, what was published beside it."""
+    from matplotlib import pyplot as plt
+
+    known = [o for o in best_of_each(found.options) if o.prediction.latency_ms is not None]
+    shown = [o for o in known if o.verdict != "refused"][:most]
+    colours = colour_map(FAMILIES, baselines=())
+    published = found.published()
+    with use_style():
+        fig, axes = plt.subplots(figsize=(7.6, 1.4 + 0.24 * max(len(shown), 4)))
+        for place, option in enumerate(shown):
+            _interval_row(axes, place, option, colours[option.target.family])
+            rows = published[published["platform"] == option.target.platform.key]
+            axes.plot(rows["latency_ms"], [place] * len(rows), "k|", ms=7, mew=1.2, zorder=3)
+        limit = found.question.limits.latency_ms
+        if limit is not None:
+            axes.axvline(limit, ls="--", lw=1, color="#333333")
+        names = [_label(option) for option in shown]
+        axes.set_yticks(range(len(shown)), names, fontsize=8)
+        axes.invert_yaxis()
+        axes.set_xlabel("latency of one inference (ms)")
+        log_axis(axes)
+        families = dict.fromkeys(option.target.family for option in shown)
+        for family in families:
+            axes.plot([], [], "o", color=colours[family], label=family)
+        if len(published):
+            axes.plot([], [], "k|", ms=7, mew=1.2, ls="none", label="published (any runtime)")
+        axes.legend(loc="best")
+        return figure(
+            fig,
+            caption=(
+                f"{found.subject.path.name}: predicted latency with its 90 % interval on the "
+                f"{len(shown)} best platforms; hollow: does not fit or unsure."
+            ),
+            provenance=[
+                *sources_of(shown),
+                *([Provenance("published latency", "ms", "quoted", "MLPerf Tiny")]
+                  if len(published) else []),
+            ],
+            alt=f"Intervals of latency on {len(shown)} platforms, logarithmic axis",
+        )  # fmt: skip
+
+
+def _label(option: Option) -> str:
+    return f"{option.target.platform.name} · {option.target.runtime_title}"
+
+
+def _interval_row(axes: object, place: int, option: Option, colour: str) -> None:
+    latency = option.prediction.latency_ms
+    assert latency is not None
+    face = colour if option.verdict == "fits" else "white"
+    axes.plot([latency.low, latency.high], [place, place], color=colour, lw=1.6)  # type: ignore[attr-defined]
+    axes.plot(latency.value, place, "o", color=colour, mfc=face, ms=5)  # type: ignore[attr-defined]
+
+
+def landscape_figure(found: Fitting) -> Figure:
+    """Latency against energy, one point a platform whose energy can be said."""
+    from matplotlib import pyplot as plt
+
+    options = [o for o in best_of_each(found.options) if o.verdict != "refused"]
+    known = [
+        (o, o.prediction.latency_ms, o.prediction.energy_mj)
+        for o in options
+        if o.prediction.latency_ms is not None and o.prediction.energy_mj is not None
+    ]
+    colours = colour_map(FAMILIES, baselines=())
+    with use_style():
+        fig, axes = plt.subplots(figsize=(7.2, 4.8))
+        for option, latency, joules in known:
+            assert latency is not None
+            assert joules is not None
+            colour = colours[option.target.family]
+            face = colour if option.verdict == "fits" else "white"
+            axes.plot([latency.low, latency.high], [joules.value] * 2, color=colour, lw=0.6)
+            axes.plot([latency.value] * 2, [joules.low, joules.high], color=colour, lw=0.6)
+            axes.plot(latency.value, joules.value, "o", color=colour, mfc=face)
+        for option, latency, joules in _outermost(known):
+            axes.annotate(option.target.platform.name, (latency.value, joules.value),
+                          xytext=(5, 5), textcoords="offset points", fontsize=8)  # fmt: skip
+        for family in dict.fromkeys(option.target.family for option, _, _ in known):
+            axes.plot([], [], "o", color=colours[family], label=family)
+        axes.set_xlabel("latency of one inference (ms)")
+        axes.set_ylabel("energy of one inference (mJ)")
+        log_axis(axes)
+        log_axis(axes, "y")
+        axes.legend()
+        return figure(
+            fig,
+            caption=(
+                f"{found.subject.path.name}: latency and energy on {len(known)} platforms; lines "
+                "are 90 % intervals, hollow points do not fit or are unsure; named are those that "
+                "no other beats in both."
+            ),
+            provenance=sources_of(options),
+            alt=f"Scatter of energy over latency for {len(known)} platforms",
+        )
+
+
+def _outermost(
+    known: Sequence[tuple[Option, Estimate | None, Estimate | None]],
+) -> list[tuple[Option, Estimate, Estimate]]:
+    """The points that no other beats in both latency and energy."""
+    pairs = [(o, a, b) for o, a, b in known if a is not None and b is not None]
+    pairs.sort(key=lambda point: (point[1].value, point[2].value))
+    front: list[tuple[Option, Estimate, Estimate]] = []
+    for point in pairs:
+        if not front or point[2].value < front[-1][2].value:
+            front.append(point)
+    return front
+
+
+def battery_table(found: Fitting, inferences_an_hour: float, most: int = 20) -> Table:
+    """Average power and battery life at a rate, on platforms whose sleep is sourced."""
+    rows, sources, asleep = [], dict[str, None](), 0
+    for option in best_of_each(found.options):
+        latency, joules = option.prediction.latency_ms, option.prediction.energy_mj
+        sleep = sleep_power(option.target.platform.key)
+        if latency is None or joules is None or sleep is None or option.verdict == "does not fit":
+            asleep += sleep is None
+            continue
+        sleep_uw, source = sleep
+        sources[source] = None
+        row: dict[str, object] = {
+            "platform": option.target.platform.name,
+            "runtime": option.target.runtime_title,
+            "asleep": sleep_uw,
+            "inference": joules.value,
+        }
+        for name, cell in batteries().items():
+            life = duty_cycle(joules.value, latency.value, sleep_uw, inferences_an_hour, name)
+            row["busy"] = 100 * life.busy_share
+            row["average"] = life.average_uw
+            row[cell.title] = life.life_days
+        rows.append(row)
+    rows.sort(key=lambda row: float(str(row["average"])))
+    titles = [cell.title for cell in batteries().values()]
+    columns = ["platform", "runtime", "asleep", "inference", "busy", "average", *titles]
+    return Table(
+        pd.DataFrame(rows[:most], columns=columns),
+        caption=(
+            f"{inferences_an_hour:g} inferences an hour, asleep between them: average power and "
+            "life. Losses of regulators, self-discharge, sensors and radio are not in it. "
+            f"{asleep} platforms are left out: no sleep current of theirs is sourced."
+        ),
+        provenance=[
+            Provenance("energy, average power, life", "", "estimated", "energy model above"),
+            Provenance("power asleep", "µW", "quoted", _SLEEP),
+            *[Provenance("capacity", "mAh", "quoted", cell.source)
+              for cell in batteries().values()],
+        ],
+        units={"asleep": "µW", "inference": "mJ", "busy": "%", "average": "µW"}
+        | dict.fromkeys(titles, "days"),
+        digits={"asleep": 1, "busy": 3, "average": 1} | dict.fromkeys(titles, 0),
+        sortable=True,
+    )  # fmt: skip
+
+
+def published_table(found: Fitting) -> Table | None:
+    """What was published of this same network beside what is predicted there; None if nothing."""
+    published = found.published()
+    frame = options_frame(found.options)
+    if published.empty or frame.empty:
+        return None
+    keys = [option.target.runtime_key for option in found.options]
+    here = frame.assign(runtime_key=keys).drop_duplicates(["platform_key", "runtime_key"])
+    both = published.merge(
+        here, left_on=["platform", "runtime"], right_on=["platform_key", "runtime_key"],
+        suffixes=("_published", ""),
+    )  # fmt: skip
+    if both.empty:
+        return None
+    at_clock = both["clock_mhz"] / both["clock_mhz_published"]
+    scaled = {
+        f"latency_ms{end}": both[f"latency_ms{end}"] * at_clock for end in ("", "_low", "_high")
+    }
+    shown = pd.DataFrame(
+        {
+            "platform": both["platform"],
+            "runtime": both["runtime"],
+            "round": both["round"],
+            "submitter": both["submitter"],
+            "clock": both["clock_mhz_published"],
+            "published": [Ranked(_short(value), value) for value in both["latency_ms_published"]],
+            "predicted": [
+                Ranked(f"{_short(value)} ({_short(low)} – {_short(high)})", value)
+                for value, low, high in zip(*scaled.values(), strict=True)
+            ],
+            "predicted / published": scaled["latency_ms"] / both["latency_ms_published"],
+        }
+    )
+    shown = shown.loc[both["latency_ms_published"].sort_values().index].reset_index(drop=True)
+    return Table(
+        shown,
+        caption=(
+            f"Published latencies of this network ({found.subject.benchmark}) beside what the "
+            "models say, at the clock of the publication. These rows are among those that the "
+            "model was fitted on: how it does without them is on the page on predictions."
+        ),
+        provenance=[
+            Provenance("published", "ms", "quoted", "MLPerf Tiny, data/survey/mlperf_results.csv"),
+            Provenance("predicted", "ms", "estimated", METHODS["fitted"]),
+        ],
+        units={"published": "ms", "predicted": "ms", "clock": "MHz"},
+        digits={"predicted / published": 2},
+        sortable=True,
+    )
