@@ -56,6 +56,13 @@ def format_number(value: float, decimals: int | None = None) -> str:
     return _grouped(number, decimals)
 
 
+def three_digits(value: float) -> str:
+    """A number with three significant digits, or whole where it is 100 and more."""
+    if value == 0 or not math.isfinite(value):
+        return format_number(value)
+    return format_number(value, max(2 - math.floor(math.log10(abs(value))), 0))
+
+
 def column_decimals(values: Iterable[float]) -> int | None:
     """Decimals that show a column's largest value with four significant digits.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from qnnlab.lab.fitting import Fitting, options_frame
 from qnnlab.report.atlas.axes import log_axis
 from qnnlab.report.exhibits import Figure, Provenance, Ranked, Table, figure
-from qnnlab.report.formatting import format_number
+from qnnlab.report.formatting import three_digits
 from qnnlab.report.style import colour_map, use_style
 from qnnlab.targets.cost.energy import batteries, duty_cycle, sleep_power
 from qnnlab.targets.cost.latency import Estimate
@@ -83,14 +84,8 @@ def ranking_table(found: Fitting, every_runtime: bool = False) -> Table:
 def _ranked(figure_: Estimate | None) -> Ranked | None:
     if figure_ is None:
         return None
-    low, value, high = map(_short, (figure_.low, figure_.value, figure_.high))
+    low, value, high = map(three_digits, (figure_.low, figure_.value, figure_.high))
     return Ranked(f"{value} ({low} – {high})", figure_.value)
-
-
-def _short(value: float) -> str:
-    """A positive number with about three digits."""
-    decimals = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
-    return format_number(value, decimals)
 
 
 def ranking_figure(found: Fitting, most: int = 30) -> Figure:
@@ -184,7 +179,7 @@ def landscape_figure(found: Fitting) -> Figure:
             caption=(
                 f"{found.subject.path.name}: latency and energy on {len(known)} platforms; lines "
                 "are 90 % intervals, hollow points do not fit or are unsure; named are those that "
-                "no other beats in both."
+                "no other of the family beats in both."
             ),
             provenance=sources_of(options),
             alt=f"Scatter of energy over latency for {len(known)} platforms",
@@ -194,12 +189,15 @@ def landscape_figure(found: Fitting) -> Figure:
 def _outermost(
     known: Sequence[tuple[Option, Estimate | None, Estimate | None]],
 ) -> list[tuple[Option, Estimate, Estimate]]:
-    """The points that no other beats in both latency and energy."""
+    """The points that no other of their family beats in both latency and energy."""
     pairs = [(o, a, b) for o, a, b in known if a is not None and b is not None]
     pairs.sort(key=lambda point: (point[1].value, point[2].value))
+    least: dict[str, float] = {}
     front: list[tuple[Option, Estimate, Estimate]] = []
     for point in pairs:
-        if not front or point[2].value < front[-1][2].value:
+        family, joules = point[0].target.family, point[2].value
+        if joules < least.get(family, math.inf):
+            least[family] = joules
             front.append(point)
     return front
 
@@ -275,9 +273,11 @@ def published_table(found: Fitting) -> Table | None:
             "round": both["round"],
             "submitter": both["submitter"],
             "clock": both["clock_mhz_published"],
-            "published": [Ranked(_short(value), value) for value in both["latency_ms_published"]],
+            "published": [
+                Ranked(three_digits(value), value) for value in both["latency_ms_published"]
+            ],
             "predicted": [
-                Ranked(f"{_short(value)} ({_short(low)} – {_short(high)})", value)
+                Ranked(f"{three_digits(value)} ({three_digits(low)} – {three_digits(high)})", value)
                 for value, low, high in zip(*scaled.values(), strict=True)
             ],
             "predicted / published": scaled["latency_ms"] / both["latency_ms_published"],
