@@ -25,9 +25,13 @@ seed = 0
 profile = "quick"
 
 # %% tags=["hide"]
+from qnnlab.files import resource
 from qnnlab.lab import candidates, find_value, sweep
+from qnnlab.lab.fitting import fit_model
 from qnnlab.lab.study import metric_of, study_specs, summarise
 from qnnlab.report import plots, tables
+from qnnlab.report.prediction_exhibits import beside_table
+from qnnlab.report.target_exhibits import landscape_figure, ranking_figure, ranking_table
 
 # %% [markdown]
 # ## What has to fit
@@ -80,3 +84,27 @@ tables.fit_table(fits, best, sources)
 references = fits[fits["candidate"].str.startswith("MLPerf")]
 scarcest = references.loc[references["headroom_bytes"].idxmin()]
 tables.fit_table(fits, scarcest["candidate"], sources)
+
+# %% [markdown]
+# ## How fast, and how much energy
+#
+# Fitting is the first question, time and energy the next. For the reference model that most
+# platforms can hold, here is the whole catalog of platforms, not only the survey's thirteen: what
+# was published is quoted, everything else is estimated from it, with an interval (see *How good are
+# the predictions?*).
+
+# %%
+reference = fit_model(resource("data/mlperf_tiny/models/kws_ref_model.tflite"))
+ranking_figure(reference)
+
+# %%
+landscape_figure(reference)
+
+# %%
+ranking_table(reference)
+
+# %% [markdown]
+# ## Ten chips beside what was published
+
+# %%
+beside_table()

@@ -36,31 +36,47 @@ def cli() -> None:
         "qnnlab report",
         "qnnlab report --profile smoke --out smoke-site",
         "qnnlab report --profile full --seed 7 --jobs 8",
+        "qnnlab report model.tflite",
+        "qnnlab report model.tflite --emulate --out which-chip",
     )
 )
+@click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.option("--profile", type=PROFILES, default="quick", show_default=True, help="How long.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="First seed.")
 @click.option("--jobs", type=click.IntRange(1), help="Worker processes (default: one a core).")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("reports/site"),
-    show_default=True,
-    help="Folder of the rendered report.",
+    help="Folder of the rendered report (default: reports/site, or reports and MODEL's name).",
 )
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Report configuration (default: reports/report.yaml).",
 )
-def report(profile: str, seed: int, jobs: int | None, out: Path, config: Path | None) -> None:
+@click.option("--emulate", is_flag=True, help="With MODEL: also count generated C's instructions.")
+def report(
+    model: Path | None,
+    profile: str,
+    seed: int,
+    jobs: int | None,
+    out: Path | None,
+    config: Path | None,
+    emulate: bool,
+) -> None:
     """Run the experiments, execute the notebooks and render the report.
 
-    Finished runs are kept and reused; interrupt it and it goes on where it was.
+    Finished runs are kept and reused; interrupt it and it goes on where it was. With MODEL
+    (.tflite): a report on that model alone, which chip would run it, how fast, how much energy.
     """
-    from qnnlab.report.build import build_report
+    if model is not None:
+        from qnnlab.report.model_report import build_model_report
 
-    built = build_report(profile=profile, seed=seed, jobs=jobs, out=out, config=config)
+        click.echo(build_model_report(model, out, {"emulate": emulate}))
+        return
+    from qnnlab.report.build import SITE, build_report
+
+    built = build_report(profile=profile, seed=seed, jobs=jobs, out=out or SITE, config=config)
     click.echo(f"{built.index}")
     if built.failed:
         raise click.exceptions.Exit(1)

@@ -37,6 +37,8 @@ from qnnlab.tasks.metrics import METRIC_TITLES
 from qnnlab.values import Value
 
 NOTEBOOK_TIMEOUT_S = 3600
+#: Where the report is rendered unless another folder is named.
+SITE = Path("reports/site")
 _PDF = "report.pdf"
 _CLAIMS_PAGE = "06_claims"
 _FIELDS = {"title", "lead", "task", "methods", "tasks", "notebooks"}
@@ -148,7 +150,7 @@ def _key_figures(records: Sequence[Record]) -> list[KeyFigure]:
     return [*figures, KeyFigure("platforms that it fits", fitting)]
 
 
-def _commit() -> str:
+def commit() -> str:
     """The checkout's commit, marked when there are changes on top; unknown in a wheel."""
     folder = Path(qnnlab.__file__).parent
     try:
@@ -159,7 +161,7 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _today() -> date:
+def today() -> date:
     """Today in UTC, or the day that SOURCE_DATE_EPOCH names, for a repeatable build."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     when = datetime.fromtimestamp(int(epoch), timezone.utc) if epoch.isdecimal() else None
@@ -187,9 +189,9 @@ def _index(
         title=config.title,
         lead=config.lead,
         version=qnnlab.__version__,
-        commit=_commit(),
+        commit=commit(),
         profile=profile,
-        date=_today(),
+        date=today(),
         key_figures=_key_figures([r for r in runs.records if r.spec.task == config.task]),
         provenance=provenance,
         failures=[FailedRun(str(r.spec), r.reason or "") for r in runs.failed],
@@ -233,7 +235,7 @@ def build_report(
     profile: str = "quick",
     seed: int = 0,
     jobs: int | None = None,
-    out: Path = Path("reports/site"),
+    out: Path = SITE,
     config: Path | None = None,
 ) -> BuiltReport:
     """Run what is missing, execute the notebooks and render the site and the PDF into `out`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -14,8 +13,10 @@ from qnnlab.report.formatting import three_digits
 from qnnlab.report.style import colour_map, use_style
 from qnnlab.targets.cost.energy import batteries, duty_cycle, sleep_power
 from qnnlab.targets.cost.latency import Estimate
+from qnnlab.targets.cost.workload import KINDS, MAC_KINDS
 from qnnlab.targets.predict import METHODS
 from qnnlab.targets.rank import Option, best_of_each
+from qnnlab.targets.subject import Subject
 from qnnlab.targets.target import FAMILIES
 
 _CATALOG = "data/survey/platforms.csv, each row with its source"
@@ -41,6 +42,53 @@ def sources_of(options: Iterable[Option]) -> list[Provenance]:
     ]
 
 
+_KIND_TITLES = {
+    "conv": "MACs of convolutions",
+    "pointwise": "MACs of 1 × 1 convolutions",
+    "depthwise": "MACs of depthwise convolutions",
+    "dense": "MACs of matrix products",
+    "outputs": "output elements",
+    "operators": "operators called",
+}
+
+
+def work_table(subject: Subject) -> Table:
+    """What one inference asks for, by kind of work, and the bytes that must be held."""
+    work = subject.work
+    rows: list[dict[str, object]] = [
+        {
+            "quantity": _KIND_TITLES[kind],
+            "amount": round(work.work[kind]),
+            "share of MACs": 100 * work.work[kind] / work.macs
+            if kind in MAC_KINDS and work.macs
+            else None,
+            "without dead channels": round(work.live_work[kind]),
+        }
+        for kind in KINDS
+    ]
+    sizes = {"bytes of the file": subject.file_bytes, "bytes of the arena": subject.arena_bytes}
+    rows += [{"quantity": name, "amount": size} for name, size in sizes.items()]
+    reasons = {
+        (place, column): "not MACs" if column == "share of MACs" else "not work"
+        for place in range(len(rows))
+        for column in ("share of MACs", "without dead channels")
+    }
+    return Table(
+        pd.DataFrame(rows).astype({"without dead channels": "Int64"}),
+        caption=(
+            f"{subject.path.name}: work of one inference. Some runtimes leave out channels that "
+            "can be shown to be constant."
+        ),
+        provenance=[
+            Provenance("amounts", "", "measured", "counted in the .tflite file"),
+            Provenance("arena", "B", "measured", subject.arena_source),
+        ],
+        units={"share of MACs": "%"},
+        digits={"share of MACs": 1},
+        reasons=reasons,
+    )
+
+
 def ranking_table(found: Fitting, every_runtime: bool = False) -> Table:
     """Platforms in order: verdict, latency, energy, what limits them. Sortable."""
     options = found.options if every_runtime else best_of_each(found.options)
@@ -51,14 +99,14 @@ def ranking_table(found: Fitting, every_runtime: bool = False) -> Table:
         rows.append(
             {
                 "platform": target.platform.name,
-                "runs on": target.engine,
                 "runtime": target.runtime_title,
-                "clock": target.clock_mhz,
                 "latency": _ranked(p.latency_ms),
                 "energy": _ranked(p.energy_mj),
-                "price": target.platform.price,
                 "verdict": option.verdict,
                 "limited by": option.limited_by,
+                "price": target.platform.price,
+                "clock": target.clock_mhz,
+                "runs on": target.engine,
             }
         )
         why = p.refusal or p.note
@@ -178,8 +226,8 @@ def landscape_figure(found: Fitting) -> Figure:
             fig,
             caption=(
                 f"{found.subject.path.name}: latency and energy on {len(known)} platforms; lines "
-                "are 90 % intervals, hollow points do not fit or are unsure; named are those that "
-                "no other of the family beats in both."
+                "are 90 % intervals, hollow points do not fit or are unsure; named are the fastest "
+                "and the most frugal of each family."
             ),
             provenance=sources_of(options),
             alt=f"Scatter of energy over latency for {len(known)} platforms",
@@ -189,17 +237,16 @@ def landscape_figure(found: Fitting) -> Figure:
 def _outermost(
     known: Sequence[tuple[Option, Estimate | None, Estimate | None]],
 ) -> list[tuple[Option, Estimate, Estimate]]:
-    """The points that no other of their family beats in both latency and energy."""
+    """Of each family the fastest and the most frugal."""
     pairs = [(o, a, b) for o, a, b in known if a is not None and b is not None]
-    pairs.sort(key=lambda point: (point[1].value, point[2].value))
-    least: dict[str, float] = {}
-    front: list[tuple[Option, Estimate, Estimate]] = []
-    for point in pairs:
-        family, joules = point[0].target.family, point[2].value
-        if joules < least.get(family, math.inf):
-            least[family] = joules
-            front.append(point)
-    return front
+    named: dict[str, tuple[Option, Estimate, Estimate]] = {}
+    for family in FAMILIES:
+        own = [point for point in pairs if point[0].target.family == family]
+        if own:
+            fastest = min(own, key=lambda point: point[1].value)
+            frugal = min(own, key=lambda point: point[2].value)
+            named |= {point[0].target.key: point for point in (fastest, frugal)}
+    return list(named.values())
 
 
 def battery_table(found: Fitting, inferences_an_hour: float, most: int = 20) -> Table:
@@ -270,9 +317,6 @@ def published_table(found: Fitting) -> Table | None:
         {
             "platform": both["platform"],
             "runtime": both["runtime"],
-            "round": both["round"],
-            "submitter": both["submitter"],
-            "clock": both["clock_mhz_published"],
             "published": [
                 Ranked(three_digits(value), value) for value in both["latency_ms_published"]
             ],
@@ -281,6 +325,9 @@ def published_table(found: Fitting) -> Table | None:
                 for value, low, high in zip(*scaled.values(), strict=True)
             ],
             "predicted / published": scaled["latency_ms"] / both["latency_ms_published"],
+            "round": both["round"],
+            "submitter": both["submitter"],
+            "clock": both["clock_mhz_published"],
         }
     )
     shown = shown.loc[both["latency_ms_published"].sort_values().index].reset_index(drop=True)

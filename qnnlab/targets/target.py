@@ -57,6 +57,7 @@ class Npu:
     weight_memory_bytes: int | None
     data_memory_bytes: int | None
     runtime: str
+    runtime_title: str
     source: str
 
 
@@ -156,6 +157,7 @@ def npus() -> Mapping[str, Npu]:
             weight_memory_bytes=None if weights is None else round(float(weights) * _KB),
             data_memory_bytes=None if data is None else round(float(data) * _KB),
             runtime=str(row["runtime"]),
+            runtime_title=str(row["runtime_title"]),
             source=str(row["source"]),
         )
     return found
@@ -186,10 +188,8 @@ def targets_of(platform_key: str) -> tuple[Target, ...]:
     npu = npus().get(platform_key)
     if npu is not None:
         runtime = runtimes().get(npu.runtime)
-        title = npu.runtime if runtime is None else runtime.title
-        found.append(
-            Target(platform, npu.runtime, title, runtime, npu, npu.clock_mhz, "internal_flash")
-        )
+        title, clock = npu.runtime_title, npu.clock_mhz
+        found.append(Target(platform, npu.runtime, title, runtime, npu, clock, "internal_flash"))
     return (*found, *_cpu_targets(platform))
 
 
