@@ -16,6 +16,7 @@ from qnnlab.cli.console import PROFILES, examples
 from qnnlab.cli.data import data
 from qnnlab.cli.export import export
 from qnnlab.cli.fit import fit
+from qnnlab.cli.frameworks import frameworks
 from qnnlab.cli.plan import plan
 from qnnlab.cli.predictions import predictions
 from qnnlab.cli.rosetta import rosetta
@@ -201,6 +202,7 @@ cli.add_command(compare)
 cli.add_command(data)
 cli.add_command(export)
 cli.add_command(fit)
+cli.add_command(frameworks)
 cli.add_command(plan)
 cli.add_command(predictions)
 cli.add_command(rosetta)

@@ -1,0 +1,1 @@
+"""One file a framework: its FRAMEWORKS are found by themselves."""
