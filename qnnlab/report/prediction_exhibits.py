@@ -15,7 +15,12 @@ from qnnlab.targets.cost.calibration import KNOWLEDGE, latency_calibration
 from qnnlab.targets.cost.emulated import instruction_ratios
 from qnnlab.targets.cost.energy import power_cross_validation
 from qnnlab.targets.cost.latency import latency_fit, predict_cycles
-from qnnlab.targets.cost.observations import levels_of, observations, reference_workloads
+from qnnlab.targets.cost.observations import (
+    Observation,
+    levels_of,
+    observations,
+    reference_workloads,
+)
 from qnnlab.targets.cost.validation import summary
 from qnnlab.targets.cost.workload import KINDS
 from qnnlab.targets.target import find_target, platforms
@@ -45,6 +50,11 @@ TEN_CHIPS = (
 _SOURCES = (
     Provenance("published", "ms", "quoted", ROWS),
     Provenance("predicted", "ms", "estimated", MODEL),
+)
+
+_HELD_OUT = (
+    Provenance("published", "cycles", "quoted", ROWS),
+    Provenance("predicted", "cycles", "estimated", TABLE),
 )
 
 
@@ -110,10 +120,7 @@ def cv_figure(scheme: str = "chip") -> Figure:
                 f"Left out by {scheme.replace('_', ' ')}: {len(rows)} published results and what "
                 "the fit without them says; dashed: off by a factor of two."
             ),
-            provenance=[
-                Provenance("published", "cycles", "quoted", ROWS),
-                Provenance("predicted", "cycles", "estimated", TABLE),
-            ],
+            provenance=_HELD_OUT,
             alt=f"Scatter of predicted over published cycles for {len(rows)} results",
         )
 
@@ -151,10 +158,7 @@ def residuals_figure(scheme: str = "system") -> Figure:
                 f"Residuals by core, left out by {scheme.replace('_', ' ')}: right of the line "
                 "the model is too slow, left of it too fast. In brackets: rows."
             ),
-            provenance=[
-                Provenance("published", "cycles", "quoted", ROWS),
-                Provenance("predicted", "cycles", "estimated", TABLE),
-            ],
+            provenance=_HELD_OUT,
             alt=f"Ratios of predicted to published latency for {len(order)} cores",
         )
 
@@ -234,31 +238,7 @@ def beside_table() -> Table:
     """MLPerf Tiny's networks on ten chips: predicted without the chip, beside the published."""
     held = load_table("latency_cv")
     held = held[held["scheme"] == "chip"].set_index("observation")
-    rows = []
-    for platform, runtime in TEN_CHIPS:
-        target = find_target(platform, runtime)
-        levels = target.levels()
-        assert levels is not None
-        assert target.runtime is not None
-        row: dict[str, object] = {"platform": target.platform.name, "runtime": target.runtime.title}
-        for network, work in reference_workloads().items():
-            published = _published(platform, runtime, network)
-            found = predict_cycles(levels, work, target.runtime.removes_dead_channels)
-            assert found is not None
-            if published is None:
-                continue
-            ms = 1 / published.clock_mhz / 1e3
-            blind = held["predicted_cycles"].get(published.key)
-            row |= {
-                f"{network} published": _ranked(published.cycles * ms),
-                f"{network} predicted": Ranked(
-                    f"{three_digits(found.value * ms)} ({three_digits(found.low * ms)} – "
-                    f"{three_digits(found.high * ms)})",
-                    found.value * ms,
-                ),
-                f"{network} without the chip": None if blind is None else _ranked(blind * ms),
-            }
-        rows.append(row)
+    rows = [_beside_row(platform, runtime, held) for platform, runtime in TEN_CHIPS]
     frame = pd.DataFrame(rows)
     return Table(
         frame,
@@ -279,7 +259,31 @@ def beside_table() -> Table:
     )
 
 
-def _published(platform: str, runtime: str, network: str):  # type: ignore[no-untyped-def]
+def _beside_row(platform: str, runtime: str, held: pd.DataFrame) -> dict[str, object]:
+    """One chip: published, predicted, and predicted by the fits in `held` that left it out."""
+    target = find_target(platform, runtime)
+    levels = target.levels()
+    assert levels is not None
+    assert target.runtime is not None
+    row: dict[str, object] = {"platform": target.platform.name, "runtime": target.runtime.title}
+    for network, work in reference_workloads().items():
+        published = _published(platform, runtime, network)
+        found = predict_cycles(levels, work, target.runtime.removes_dead_channels)
+        if published is None or found is None:
+            continue
+        ms = 1 / published.clock_mhz / 1e3
+        blind = held["predicted_cycles"].get(published.key)
+        low, value, high = (x * ms for x in (found.low, found.value, found.high))
+        span = f"{three_digits(value)} ({three_digits(low)} – {three_digits(high)})"
+        row |= {
+            f"{network} published": _ranked(published.cycles * ms),
+            f"{network} predicted": Ranked(span, value),
+            f"{network} without the chip": None if blind is None else _ranked(blind * ms),
+        }
+    return row
+
+
+def _published(platform: str, runtime: str, network: str) -> Observation | None:
     rows = [
         row
         for row in observations()

@@ -11,7 +11,7 @@ from qnnlab.report.atlas.axes import log_axis
 from qnnlab.report.exhibits import Figure, Provenance, Ranked, Table, figure
 from qnnlab.report.formatting import three_digits
 from qnnlab.report.style import colour_map, use_style
-from qnnlab.targets.cost.energy import batteries, duty_cycle, sleep_power
+from qnnlab.targets.cost.duty import batteries, duty_cycle, sleep_power
 from qnnlab.targets.cost.latency import Estimate
 from qnnlab.targets.cost.workload import KINDS, MAC_KINDS
 from qnnlab.targets.predict import METHODS
@@ -251,52 +251,74 @@ def _outermost(
 
 def battery_table(found: Fitting, inferences_an_hour: float, most: int = 20) -> Table:
     """Average power and battery life at a rate, on platforms whose sleep is sourced."""
-    rows, sources, asleep = [], dict[str, None](), 0
-    for option in best_of_each(found.options):
-        latency, joules = option.prediction.latency_ms, option.prediction.energy_mj
-        sleep = sleep_power(option.target.platform.key)
-        if latency is None or joules is None or sleep is None or option.verdict == "does not fit":
-            asleep += sleep is None
-            continue
-        sleep_uw, source = sleep
-        sources[source] = None
-        row: dict[str, object] = {
-            "platform": option.target.platform.name,
-            "runtime": option.target.runtime_title,
-            "asleep": sleep_uw,
-            "inference": joules.value,
-        }
-        for name, cell in batteries().items():
-            life = duty_cycle(joules.value, latency.value, sleep_uw, inferences_an_hour, name)
-            row["busy"] = 100 * life.busy_share
-            row["average"] = life.average_uw
-            row[cell.title] = life.life_days
-        rows.append(row)
+    options = best_of_each(found.options)
+    rows = [row for o in options if (row := _battery_row(o, inferences_an_hour)) is not None]
     rows.sort(key=lambda row: float(str(row["average"])))
-    titles = [cell.title for cell in batteries().values()]
+    silent = sum(sleep_power(option.target.platform.key) is None for option in options)
+    cells = batteries().values()
+    titles = [cell.title for cell in cells]
     columns = ["platform", "runtime", "asleep", "inference", "busy", "average", *titles]
     return Table(
         pd.DataFrame(rows[:most], columns=columns),
         caption=(
             f"{inferences_an_hour:g} inferences an hour, asleep between them: average power and "
             "life. Losses of regulators, self-discharge, sensors and radio are not in it. "
-            f"{asleep} platforms are left out: no sleep current of theirs is sourced."
+            f"{silent} platforms are left out: no sleep current of theirs is sourced."
         ),
         provenance=[
             Provenance("energy, average power, life", "", "estimated", "energy model above"),
             Provenance("power asleep", "µW", "quoted", _SLEEP),
-            *[Provenance("capacity", "mAh", "quoted", cell.source)
-              for cell in batteries().values()],
+            *[Provenance("capacity", "mAh", "quoted", cell.source) for cell in cells],
         ],
         units={"asleep": "µW", "inference": "mJ", "busy": "%", "average": "µW"}
         | dict.fromkeys(titles, "days"),
         digits={"asleep": 1, "busy": 3, "average": 1} | dict.fromkeys(titles, 0),
         sortable=True,
-    )  # fmt: skip
+    )
+
+
+def _battery_row(option: Option, inferences_an_hour: float) -> dict[str, object] | None:
+    """One platform's row; None where it does not fit or a figure of it is not to be had."""
+    latency, joules = option.prediction.latency_ms, option.prediction.energy_mj
+    sleep = sleep_power(option.target.platform.key)
+    if latency is None or joules is None or sleep is None or option.verdict == "does not fit":
+        return None
+    row: dict[str, object] = {
+        "platform": option.target.platform.name,
+        "runtime": option.target.runtime_title,
+        "asleep": sleep[0],
+        "inference": joules.value,
+    }
+    for name, cell in batteries().items():
+        life = duty_cycle(joules.value, latency.value, sleep[0], inferences_an_hour, name)
+        row |= {"busy": 100 * life.busy_share, "average": life.average_uw}
+        row[cell.title] = life.life_days
+    return row
 
 
 def published_table(found: Fitting) -> Table | None:
     """What was published of this same network beside what is predicted there; None if nothing."""
+    shown = _published_beside(found)
+    if shown is None:
+        return None
+    return Table(
+        shown,
+        caption=(
+            f"Published latencies of this network ({found.subject.benchmark}) beside what the "
+            "models say, at the clock of the publication. These rows are among those that the "
+            "model was fitted on: how it does without them is on the page on predictions."
+        ),
+        provenance=[
+            Provenance("published", "ms", "quoted", "MLPerf Tiny, data/survey/mlperf_results.csv"),
+            Provenance("predicted", "ms", "estimated", METHODS["fitted"]),
+        ],
+        units={"published": "ms", "predicted": "ms", "clock": "MHz"},
+        digits={"predicted / published": 2},
+        sortable=True,
+    )
+
+
+def _published_beside(found: Fitting) -> pd.DataFrame | None:
     published = found.published()
     frame = options_frame(found.options)
     if published.empty or frame.empty:
@@ -330,19 +352,4 @@ def published_table(found: Fitting) -> Table | None:
             "clock": both["clock_mhz_published"],
         }
     )
-    shown = shown.loc[both["latency_ms_published"].sort_values().index].reset_index(drop=True)
-    return Table(
-        shown,
-        caption=(
-            f"Published latencies of this network ({found.subject.benchmark}) beside what the "
-            "models say, at the clock of the publication. These rows are among those that the "
-            "model was fitted on: how it does without them is on the page on predictions."
-        ),
-        provenance=[
-            Provenance("published", "ms", "quoted", "MLPerf Tiny, data/survey/mlperf_results.csv"),
-            Provenance("predicted", "ms", "estimated", METHODS["fitted"]),
-        ],
-        units={"published": "ms", "predicted": "ms", "clock": "MHz"},
-        digits={"predicted / published": 2},
-        sortable=True,
-    )
+    return shown.loc[both["latency_ms_published"].sort_values().index].reset_index(drop=True)

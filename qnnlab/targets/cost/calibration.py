@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from qnnlab.survey import load_table
+from qnnlab.targets.cost.mixed import MixedFit
 
 #: Share of truths that an interval is meant to hold.
 COVERAGE = 0.9
@@ -57,6 +58,14 @@ def calibrate(log_error: np.ndarray, log_sd: np.ndarray, level: str) -> Calibrat
 
 #: What can be known of a target, best first.
 KNOWLEDGE = ("pair", "core", "class")
+
+
+def best_known(fit: MixedFit, levels: Mapping[str, str], effects: Sequence[str]) -> str:
+    """The first of KNOWLEDGE whose effect (of `effects`, in that order) was seen; or nothing."""
+    for word, effect in zip(KNOWLEDGE, effects, strict=True):
+        if fit.knows(effect, levels[effect]):
+            return word
+    return "nothing"
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from qnnlab.targets.cost.calibration import Calibration, latency_calibration
+from qnnlab.targets.cost.calibration import Calibration, best_known, latency_calibration
 from qnnlab.targets.cost.mixed import Effect, MixedFit, Prior, fit_mixed
 from qnnlab.targets.cost.observations import (
     Observation,
@@ -60,11 +60,7 @@ class Estimate:
 
 def knowledge_of(fit: MixedFit, levels: Mapping[str, str]) -> str:
     """What rows were seen of: this core and runtime family, the core, its class, or nothing."""
-    if fit.knows("pair", levels["pair"]):
-        return "pair"
-    if fit.knows("core", levels["core"]):
-        return "core"
-    return "class" if fit.knows("core_class", levels["core_class"]) else "nothing"
+    return best_known(fit, levels, ("pair", "core", "core_class"))
 
 
 def fit_rows(rows: Sequence[Observation], start: MixedFit | None = None) -> MixedFit:

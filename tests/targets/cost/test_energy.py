@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qnnlab.errors import SpecError
+from qnnlab.targets.cost.duty import batteries, duty_cycle
 from qnnlab.targets.cost.energy import (
-    batteries,
-    duty_cycle,
     energy,
     power_cross_validation,
     power_rows,
