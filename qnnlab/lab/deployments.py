@@ -19,7 +19,7 @@ from qnnlab.targets.cost.accelerators import peak_latency_ms
 from qnnlab.targets.cost.latency import Estimate, predict_cycles, scaled
 from qnnlab.targets.cost.workload import Workload, mac_workload
 from qnnlab.targets.fit import KB
-from qnnlab.targets.predict import power_of
+from qnnlab.targets.predict import fitted_power
 from qnnlab.targets.target import Target, npus, platforms, targets_of
 
 # Kinds that a network whose layers are not known may have most of its MACs in.
@@ -136,7 +136,7 @@ def replays() -> list[Replay]:
         key = _cell(row["platform_key"])
         targets = [] if key is None else _targets(row)
         low, high = _bounds(row, targets)
-        powers = [p for p in (power_of(target)[0] for target in targets) if p is not None]
+        powers = [found[0] for found in map(fitted_power, targets) if found is not None]
         published, energy = _cell(row["published_latency_ms"]), _cell(row["published_energy_mj"])
         least = min((p.low for p in powers), default=None)
         most = max((p.high for p in powers), default=None)
@@ -288,12 +288,8 @@ def _power_checks(row: Mapping[str, Any], chips: list[str]) -> Iterator[tuple[st
 
 def _power_limits(chips: list[str]) -> tuple[float, float] | None:
     """Least and most power in mW of any of the chips, from fitted powers (not from these rows)."""
-    powers = [
-        power
-        for chip in chips
-        for target in targets_of(chip)
-        if (power := power_of(target)[0]) is not None and power.knowledge != "quoted"
-    ]
+    targets = [target for chip in chips for target in targets_of(chip)]
+    powers = [found[0] for found in map(fitted_power, targets) if found is not None]
     npu = any(chip in npus() for chip in chips)
     if not powers or npu:
         return None

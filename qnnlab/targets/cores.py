@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from qnnlab.errors import SpecError, unknown_name
 from qnnlab.survey import load_table
 
+_VERSION = re.compile(r"\s*\(?v?\d[\w.,]*( v[\d.]+)?\)?")
 _FIRST = re.compile(r"^(?:\d+x )?(.*?)(?: \+ | x\d| \(| or |$)")
 
 
@@ -113,10 +114,30 @@ def core_of(platform_key: str, wording: str | None) -> Core | None:
 
 
 @lru_cache(maxsize=1)
-def published_runtimes() -> Mapping[str, str]:
-    """Runtime keys by the names that publications print."""
+def _published() -> Mapping[str, str]:
+    """Runtime keys by the names that publications print, in the table's order."""
     return {
         name: str(row["runtime"])
         for row in load_table("runtimes").to_dict("records")
         for name in _list(row["published_as"])
     }
+
+
+def published_runtime(name: str) -> Runtime | None:
+    """The runtime that a publication prints as `name`; None where none of its name is known.
+
+    A version that is not in the table becomes a runtime of its own, of the family of the last
+    version that is.
+    """
+    known = _published()
+    if name in known:
+        return runtimes()[known[name]]
+    like = [key for other, key in known.items() if _unversioned(other) == _unversioned(name)]
+    if not like:
+        return None
+    key = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return replace(runtimes()[like[-1]], key=key, title=name, offered=False)
+
+
+def _unversioned(name: str) -> str:
+    return _VERSION.sub("", name).strip().lower()

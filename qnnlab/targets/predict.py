@@ -168,15 +168,27 @@ def _why_silent(target: Target) -> str:
     return f"no latency was ever published for a core like {target.engine}"
 
 
-def power_of(target: Target) -> tuple[Estimate | None, float | None]:
-    """Active power in mW while it computes, and the supply voltage taken.
+def fitted_power(target: Target) -> tuple[Estimate, float] | None:
+    """Active power in mW from published energies with a stated voltage, and that voltage (V)."""
+    levels, clock = target.levels(), target.clock_mhz
+    if levels is None or clock is None:
+        return None
+    voltage = published_voltage(target.platform.key) or DEFAULT_VOLTAGE
+    found = predict_power(levels, clock, voltage)
+    return None if found is None else (found, voltage)
 
-    From published energies with a stated voltage; else what the catalog quotes of deployments.
+
+def power_of(target: Target) -> tuple[Estimate | None, float | None]:
+    """Active power in mW while it computes, and the supply voltage taken (V).
+
+    Fitted where energies of the chip were published; else what deployments quote of the chip,
+    unless it is more than relatives of its core draw: that is a whole board's; else fitted on
+    those relatives.
     """
-    levels = target.levels()
-    if levels is not None and target.clock_mhz is not None:
-        voltage = published_voltage(target.platform.key) or DEFAULT_VOLTAGE
-        found = predict_power(levels, target.clock_mhz, voltage)
-        if found is not None:
-            return found, voltage
-    return catalog_power(target.platform.key), None
+    fitted, quoted = fitted_power(target), catalog_power(target.platform.key)
+    if fitted is None:
+        return quoted, None
+    power, voltage = fitted
+    if power.knowledge != "pair" and quoted is not None and quoted.value <= power.high:
+        return quoted, None
+    return power, voltage

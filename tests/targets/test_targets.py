@@ -3,7 +3,7 @@
 import pytest
 
 from qnnlab.errors import SpecError
-from qnnlab.targets.cores import core_of, cores, find_runtime, runtimes
+from qnnlab.targets.cores import core_of, cores, find_runtime, published_runtime, runtimes
 from qnnlab.targets.target import FAMILIES, find_platform, find_target, npus, platforms, targets_of
 
 # It is the accelerator of a family of chips, without a core of its own.
@@ -58,3 +58,23 @@ def test_npus_belong_to_platforms():
 def test_wrong_names_are_answered_with_the_right_ones(call, said):
     with pytest.raises(SpecError, match=said):
         call()
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("X-CUBE-AI 10.2.0", "x_cube_ai"),
+        ("Plumerai 2025.01", "plumerai"),
+        ("Bosch HALE 2.0", "hale"),
+        ("X-CUBE-AI 9.0", "x_cube_ai"),
+    ],
+)
+def test_a_new_version_is_of_the_family_of_the_old(name, family):
+    found = published_runtime(name)
+    assert found is not None
+    assert found.family == family
+
+
+def test_an_unknown_runtime_is_not_guessed():
+    assert published_runtime("TFLM + something else") is None
+    assert published_runtime("hls4ml") is None

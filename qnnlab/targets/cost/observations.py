@@ -20,7 +20,7 @@ from qnnlab.files import resource
 from qnnlab.graph.tflite import read_tflite
 from qnnlab.survey import load_table
 from qnnlab.survey.benchmarks import mlperf
-from qnnlab.targets.cores import Core, Runtime, core_of, cores, find_runtime, published_runtimes
+from qnnlab.targets.cores import Core, Runtime, core_of, cores, find_runtime, published_runtime
 from qnnlab.targets.cost.workload import Workload, mac_workload, workload
 
 #: The files of MLPerf Tiny's networks by benchmark.
@@ -105,21 +105,21 @@ def _platform(key: str) -> tuple[Core | None, str]:
     return core_of(key, _cell(row["core"])), placement_of(_cell(row["flash_kb"]))
 
 
-def _mlperf_runtime(row: Mapping[str, Any]) -> str | None:
+def _mlperf_runtime(row: Mapping[str, Any]) -> Runtime | None:
     name = str(row["runtime"])
     if row["precision"] == "float32":
-        return "hale_float" if name.startswith("Bosch") else None
+        return find_runtime("hale_float") if name.startswith("Bosch") else None
     if "MVP" in name and row["round"] == _MVP_FIRST:
-        return "tflm_mvp_2022"
-    return published_runtimes().get(name)
+        return find_runtime("tflm_mvp_2022")
+    return published_runtime(name)
 
 
 def _mlperf_rows() -> Iterator[Observation]:
     for row in mlperf().to_dict("records"):
         accelerator = _cell(row["npu_or_accelerator"])
-        runtime_key = _mlperf_runtime(row)
+        runtime = _mlperf_runtime(row)
         known = accelerator is None or accelerator in _ACCELERATORS
-        if runtime_key is None or row["cpu_core"] in _NOT_CORES or not known:
+        if runtime is None or row["cpu_core"] in _NOT_CORES or not known:
             continue
         platform = _cell(row["platform_key"])
         core = (
@@ -129,7 +129,6 @@ def _mlperf_rows() -> Iterator[Observation]:
         )
         if core is None:
             continue
-        runtime = find_runtime(runtime_key)
         clock = float(_cell(row["accel_clock_mhz"]) or row["clock_mhz"])
         placement = _platform(platform)[1] if platform else "internal_flash"
         yield Observation(
