@@ -54,7 +54,9 @@ class Contract:
         assert framework.name == name
         assert framework.title
         assert framework.does
+        before = np.geterr()
         (cell,) = compare_frameworks([case], [name]).cells
+        assert np.geterr() == before
         assert json.loads(json.dumps(cell.to_dict(), allow_nan=False))["framework"] == name
         if cell.trial is None:
             assert cell.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -68,7 +69,9 @@ def _attempt(case: Case) -> Trial:
 
 
 def _generated(layers: list[tuple[str, NDArray[Any], NDArray[Any]]]) -> bytes:
-    from emlearn.net import c_generate_net_loadable
+    # Its import makes numpy raise on underflow, everywhere; that must not outlive the import.
+    with np.errstate():
+        from emlearn.net import c_generate_net_loadable
 
     activations, weights, biases = (list(part) for part in zip(*layers, strict=True))
     try:
@@ -79,13 +82,19 @@ def _generated(layers: list[tuple[str, NDArray[Any], NDArray[Any]]]) -> bytes:
     return f"{source}\n{_CALLED.format(**ends)}".encode()
 
 
-def _open(path: Path) -> Invoke:
-    import emlearn
+def _headers() -> Path:
+    """Where emlearn's C headers lie, found without importing it."""
+    found = importlib.util.find_spec("emlearn")
+    if found is None or found.origin is None:
+        raise MissingExtra("emlearn is not installed: pip install qnnlab[emlearn]")
+    return Path(found.origin).parent
 
+
+def _open(path: Path) -> Invoke:
     with tempfile.TemporaryDirectory(prefix="qnnlab-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "model.c").write_bytes(path.read_bytes())
-        include = f"-I{Path(emlearn.__file__).parent}"
+        include = f"-I{_headers()}"
         command = (*host_compiler().command, include, "model.c", "-o", "library.so", *_FLAGS)
         compile_in(folder, command, "this computer")
         library = ctypes.CDLL(str(folder / "library.so"))
