@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from qnnlab.errors import NoEstimate
 from qnnlab.files import resource
 from qnnlab.targets.cost.accelerators import ai8x_cycles, peak_latency_ms, peak_shares
 from qnnlab.targets.predict import predict
@@ -94,3 +95,21 @@ def test_shares_of_peaks_are_shares():
     assert all(0 < share < 1 for share in peak_shares())
     one, two = (peak_latency_ms(macs, 16, 100).value for macs in (1_000_000, 2_000_000))
     assert two == pytest.approx(2 * one)
+
+
+@pytest.mark.parametrize("path", sorted(resource("data/golden").glob("*.int8.tflite")))
+def test_every_kind_of_operator_is_predicted_or_refused_in_one_line(path):
+    try:
+        model = read_subject(path, None, "")
+    except NoEstimate:
+        return
+    for target in (find_target("stm32l4r5", "tflm_cmsis_nn"), find_target("max78000", "ai8x")):
+        found = predict(target, model, {})
+        assert (found.latency_ms is None) == bool(found.refusal)
+        assert "\n" not in found.refusal
+
+
+def test_an_operator_without_a_cost_is_named_with_a_remedy():
+    path = next(resource("data/golden").glob("*lstm*.int8.tflite"))
+    with pytest.raises(NoEstimate, match="LSTM: replace it by"):
+        read_subject(path, None, "")

@@ -193,8 +193,9 @@ def _asked(graph: IntegerGraph, op: Op, index: int, out: NDArray[np.bool_]) -> N
     channels = graph.activations[index].shape[-1]
     if op.weights is not None and _weights_by_channel(graph, op).all():
         values = op.weights.values()
-        joined = (values != 0).reshape(len(values), -1, channels).any(axis=1)
-        return np.asarray(joined[out].any(axis=0))
+        if len(values) == out.size:
+            joined = (values != 0).reshape(len(values), -1, channels).any(axis=1)
+            return np.asarray(joined[out].any(axis=0))
     if op.kind in _CHANNELWISE and channels == out.size:
         return out
     return np.full(channels, bool(out.any()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,16 +13,18 @@ from hypothesis import strategies as st
 from integer_graphs import random_chain, random_codes
 from operator_graphs import BUILDERS, NARROW_ONLY, operator_graph
 
+from qnnlab.errors import UnsupportedModel
 from qnnlab.files import resource
 from qnnlab.graph.costs import graph_costs
 from qnnlab.graph.integer.costs import graph_macs, integer_costs
 from qnnlab.graph.integer.execute import run_integer, run_layers
 from qnnlab.graph.integer.model import IntegerGraph, Weights
 from qnnlab.graph.integer.ranges import code_ranges
-from qnnlab.graph.integer.reader import read_integer_graph
+from qnnlab.graph.integer.reader import integer_graph, read_integer_graph
 from qnnlab.graph.tflite import read_tflite
 
 MODELS = resource("data/mlperf_tiny/models")
+GOLDEN = resource("data/golden")
 with resource("data/mlperf_tiny/models.csv").open(newline="") as stream:
     ROWS = {row["file"]: row for row in csv.DictReader(stream)}
 INTEGER = [
@@ -109,3 +112,13 @@ def _scales(graph: IntegerGraph) -> int:
     weights = graph.ops[0].weights
     assert weights is not None
     return int(weights.scale.size)
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.tflite")), ids=lambda path: path.stem)
+def test_costs_of_every_golden_model_are_had(path: Path) -> None:
+    try:
+        graph = integer_graph(read_tflite(path))
+    except UnsupportedModel:
+        return
+    found = integer_costs(graph)
+    assert 0 <= found.live_macs <= found.macs
