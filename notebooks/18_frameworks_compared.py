@@ -132,8 +132,9 @@ emulated_table(rows)
 # ## Beside published comparisons
 #
 # EdgeMark measured whole firmware on boards. Its networks have MLPerf Tiny's shapes, but were
-# trained again. Flash and RAM depend on the shapes, so they can be set side by side. Latency can't:
-# an emulator counts instructions and does not time.
+# trained again. Flash, RAM and time depend on the shapes, so they can be set side by side. An
+# emulator does not time; its instructions are multiplied by the cycles that chips with this core
+# were published to need, and the interval says how far that may be off.
 
 # %%
 beside = edgemark_beside(rows)

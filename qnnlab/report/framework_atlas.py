@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pandas as pd
 from qnnlab.lab.frameworks.catalog import FEATURES, SOURCE, features
 from qnnlab.lab.frameworks.cores import SOURCE as PEERS
 from qnnlab.lab.frameworks.published import EDGEMARK_BOARD, tinyengine_published
-from qnnlab.report.exhibits import Figure, Provenance, Table, figure
+from qnnlab.report.exhibits import Figure, Provenance, Ranked, Table, figure
+from qnnlab.report.formatting import three_digits
 from qnnlab.report.matrices import draw_matrix
 from qnnlab.report.style import colour_map, use_style
 from qnnlab.values import Kind
@@ -126,30 +128,39 @@ def edgemark_table(beside: pd.DataFrame) -> Table:
         "flash_ratio": "flash ÷ EdgeMark TFLM",
         "ram_ratio": "RAM ÷ EdgeMark TFLM",
         "latency_ms": "latency",
+        "latency_ratio": "latency ÷ EdgeMark TFLM",
         "instructions": "instructions",
     }
-    frame = beside.set_index(["model", "framework"])[list(columns)].rename(columns=columns)
-    reasons = {}
-    for label in frame.index:
-        reasons[label, "latency"] = "an emulator counts instructions, it does not time"
-        reasons[label, "instructions"] = "EdgeMark gives latency only"
+    shown = beside.assign(latency_ms=[_latency(row) for row in beside.to_dict("records")])
+    frame = shown.set_index(["model", "framework"])[list(columns)].rename(columns=columns)
+    reasons = {(label, "instructions"): "EdgeMark gives latency only" for label in frame.index}
     return Table(
         frame,
         caption=(
             f"int8 networks of MLPerf Tiny on a Cortex-M4. Quoted: EdgeMark on {EDGEMARK_BOARD}. "
             "Emulated: our C, built and run here, and TFLM from a table of emulated runs. "
             f"{_RETRAINED} Its figures are of whole firmware on a board; the emulated images hold "
-            "no board support, so ratios of flash and RAM favour them."
+            "no board support, so ratios of flash and RAM favour them. Latency of emulated rows: "
+            "instructions × the cycles that such chips were published to need, with its interval."
         ),
         provenance=_kinds(),
         units={"flash": "B", "RAM": "B", "latency": "ms"},
         digits={
             **dict.fromkeys(("flash", "RAM", "instructions"), 0),
-            **dict.fromkeys(("flash ÷ EdgeMark TFLM", "RAM ÷ EdgeMark TFLM", "latency"), 2),
+            **{f"{name} ÷ EdgeMark TFLM": 2 for name in ("flash", "RAM", "latency")},
         },
         reasons=reasons,
         sortable=True,
     )
+
+
+def _latency(row: Mapping[Any, Any]) -> Ranked:
+    """Latency in ms as text, of emulated rows with its interval."""
+    value = three_digits(row["latency_ms"])
+    if row["kind"] == "emulated":
+        low, high = (three_digits(row[f"latency_{end}_ms"]) for end in ("low", "high"))
+        value = f"{value} ({low} – {high})"
+    return Ranked(value, row["latency_ms"])
 
 
 def _kinds() -> list[Provenance]:
@@ -159,6 +170,7 @@ def _kinds() -> list[Provenance]:
         Provenance("EdgeMark's latency", "ms", "quoted", _EDGEMARK),
         Provenance("flash and RAM of emulated rows", "B", emulated, f"qnnlab bench; {PEERS}"),
         Provenance("instructions", "", emulated, f"qnnlab bench; {PEERS}"),
+        Provenance("latency of emulated rows", "ms", emulated, "instructions × published cycles"),
     ]
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qnnlab.lab.firmware_peers import firmware_peers
 from qnnlab.lab.frameworks.cores import OURS, PEER
 from qnnlab.survey import load_table
+from qnnlab.targets.cost.emulated import emulated_cycles
+from qnnlab.targets.target import find_platform
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +21,7 @@ EDGEMARK_MODELS = {
     "ad": "TinyMLPerf_AE",
 }
 EDGEMARK_BOARD = "NUCLEO-L4R5ZI"
+EDGEMARK_PLATFORM = "stm32l4r5"
 CORE = "cortex-m4"
 _KB = 1024
 _TINYENGINE_METRICS = ("latency_ms", "peak_sram_kb", "flash_kb")
@@ -28,17 +31,18 @@ def edgemark_beside(cores: pd.DataFrame) -> pd.DataFrame:
     """EdgeMark's int8 firmware on a Cortex-M4 beside that of `core_rows`, one row each.
 
     Columns: model, framework, kind (quoted, emulated), flash_bytes, ram_bytes, latency_ms,
-    instructions, source, and flash_ratio and ram_ratio to EdgeMark's TFLM of the model. All
-    count the whole image, but ours has neither board support nor an operating system.
+    instructions, source, and flash_ratio, ram_ratio and latency_ratio to EdgeMark's TFLM of the
+    model. All count the whole image, but ours has neither board support nor an operating system.
+    Of emulated rows the latency is that of their instructions on EdgeMark's chip, with
+    latency_low_ms and latency_high_ms (`qnnlab.targets.cost.emulated`).
     """
     import pandas as pd
 
     rows = [*_edgemark_rows(), *_core_rows(cores)]
     frame = pd.DataFrame(rows)
     base = frame[(frame["framework"] == "EdgeMark: TFLM")].set_index("model")
-    for name in ("flash", "ram"):
-        held = frame["model"].map(base[f"{name}_bytes"])
-        frame[f"{name}_ratio"] = frame[f"{name}_bytes"] / held
+    for name, column in (("flash", "flash_bytes"), ("ram", "ram_bytes"), ("latency", "latency_ms")):
+        frame[f"{name}_ratio"] = frame[column] / frame["model"].map(base[column])
     order = {model: place for place, model in enumerate(EDGEMARK_MODELS)}
     return frame.sort_values("model", key=lambda c: c.map(order), kind="stable", ignore_index=True)
 
@@ -76,10 +80,21 @@ def _core_rows(cores: pd.DataFrame) -> list[dict[str, object]]:
             "ram_bytes": float(row.ram_bytes),
             "instructions": float(row.instructions),
             "source": row.source,
+            **_latency(float(row.instructions)),
         }
         for row in chosen.itertuples()
         if row.model in EDGEMARK_MODELS
     ]
+
+
+def _latency(instructions: float) -> dict[str, float]:
+    """Latency of so many instructions on the chip of EdgeMark's board, with its interval, in ms."""
+    cycles = emulated_cycles(CORE, instructions, {})
+    clock = find_platform(EDGEMARK_PLATFORM).clock_mhz
+    if cycles is None or clock is None:
+        return {}
+    names = ("latency_ms", "latency_low_ms", "latency_high_ms")
+    return {name: value / clock / 1e3 for name, value in zip(names, cycles[:3], strict=True)}
 
 
 def tinyengine_published() -> pd.DataFrame:
