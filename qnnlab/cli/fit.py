@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from qnnlab.lab.fitting import Fitting
+    from qnnlab.targets.cost.duty import Battery
     from qnnlab.targets.cost.latency import Estimate
     from qnnlab.targets.rank import Option
 
@@ -30,6 +32,7 @@ _COLOURS = {"fits": "green", "unsure": "yellow", "does not fit": "red", "refused
         "qnnlab fit model.tflite --platform stm32l4r5 --platform nrf52840 --all",
         "qnnlab fit model.tflite --platform nrf52840 --runtime tflm_cmsis_nn --clock-mhz 32",
         "qnnlab fit model.tflite --platform nrf52840 --emulate",
+        "qnnlab fit model.tflite --per-hour 60 --by energy",
         "qnnlab fit model.tflite --json | jq '.options[] | {platform, verdict, latency}'",
         "qnnlab fit model.tflite --html fit.html",
     )
@@ -48,12 +51,19 @@ _COLOURS = {"fits": "green", "unsure": "yellow", "does not fit": "red", "refused
     help="Where weights lie (default: in the chip's own flash where it has one).",
 )
 @click.option("--by", default="latency", show_default=True, help="latency, energy, price, memory.")
+@click.option("--per-hour", type=click.FloatRange(0), help="Inferences an hour: battery life.")
 @click.option("--all", "show_all", is_flag=True, help="Every runtime of every platform.")
 @click.option("--emulate", is_flag=True, help="Also count the instructions of generated C.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of a table.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page.")
 def fit(
-    model: Path, show_all: bool, emulate: bool, as_json: bool, html: Path | None, **asked: Any
+    model: Path,
+    per_hour: float | None,
+    show_all: bool,
+    emulate: bool,
+    as_json: bool,
+    html: Path | None,
+    **asked: Any,
 ) -> None:
     """Rank platforms for MODEL (.tflite): does it fit, how fast, how much energy, what limits it.
 
@@ -79,9 +89,9 @@ def fit(
         write_fit_page(found, html)
         click.echo(html)
     elif as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+        click.echo(json.dumps(found.to_dict(per_hour), indent=2, allow_nan=False))
     else:
-        _show(found, show_all or question.runtime is not None)
+        _show(found, show_all or question.runtime is not None, per_hour)
 
 
 def _one_target_refused(found: Fitting) -> None:
@@ -92,7 +102,7 @@ def _one_target_refused(found: Fitting) -> None:
         raise SpecError(f"{found.subject.path.name}: {sorted(refusals)[0]}")
 
 
-def _show(found: Fitting, show_all: bool) -> None:
+def _show(found: Fitting, show_all: bool, per_hour: float | None) -> None:
     from qnnlab.targets.rank import best_of_each
 
     options = found.options if show_all else best_of_each(found.options)
@@ -101,7 +111,9 @@ def _show(found: Fitting, show_all: bool) -> None:
         f"{subject.path.name}: {subject.work.macs:,} MACs, {subject.file_bytes:,} B file, "
         f"{subject.arena_bytes:,} B arena ({subject.arena_source})"
     )
-    out.print(_table(options if show_all else options[:_SHOWN]))
+    if per_hour is not None:
+        out.print(f"{per_hour:g} inferences an hour, asleep between them; ?: not known")
+    out.print(_table(options if show_all else options[:_SHOWN], per_hour))
     hidden = 0 if show_all else len(options) - _SHOWN
     if hidden > 0:
         out.print(f"{hidden} more platforms: --all shows every platform and runtime")
@@ -109,18 +121,25 @@ def _show(found: Fitting, show_all: bool) -> None:
         out.print(line)
 
 
-def _table(options: tuple[Option, ...] | list[Option]) -> Table:
+def _table(options: Sequence[Option], per_hour: float | None) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+
+    from qnnlab.targets.cost.duty import batteries
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("platform", no_wrap=True, max_width=26)
     table.add_column("runtime", no_wrap=True, max_width=23)
     for column in ("MHz", "latency (ms)", "energy (mJ)"):
         table.add_column(column, justify="right", no_wrap=True)
-    for column in ("price", "verdict"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("limited by", min_width=24)
+    table.add_column("verdict", no_wrap=True)
+    cells = list(batteries().values())
+    if per_hour is None:
+        table.add_column("price", no_wrap=True)
+        table.add_column("limited by", min_width=24)
+    else:
+        for cell in cells:
+            table.add_column(f"days, {cell.title}", justify="right", min_width=10)
     for found in options:
         p, target = found.prediction, found.target
         colour = _COLOURS[found.verdict]
@@ -130,11 +149,21 @@ def _table(options: tuple[Option, ...] | list[Option]) -> Table:
             "" if target.clock_mhz is None else f"{target.clock_mhz:g}",
             _figure(p.latency_ms),
             _figure(p.energy_mj),
-            target.platform.price or "?",
             f"[{colour}]{found.verdict}[/]",
-            found.limited_by,
+            *(
+                (target.platform.price or "?", found.limited_by)
+                if per_hour is None
+                else _days(found, cells, per_hour)
+            ),
         )
     return table
+
+
+def _days(found: Option, cells: Sequence[Battery], per_hour: float) -> list[str]:
+    from qnnlab.lab.fitting import duty_cycles
+
+    lives = duty_cycles(found, per_hour)
+    return [f"{lives[cell.key].life_days:,.0f}" if lives else "?" for cell in cells]
 
 
 def _figure(found: Estimate | None) -> str:

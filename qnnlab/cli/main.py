@@ -162,20 +162,32 @@ def records(as_csv: bool) -> None:
         show_all(store)
 
 
-@cli.command("list", epilog=examples("qnnlab list methods", "qnnlab list platforms"))
-@click.argument("what", type=click.Choice(["tasks", "methods", "platforms"]))
-def list_names(what: str) -> None:
-    """List the tasks, methods or platforms by name."""
+def _titles(what: str) -> dict[str, str]:
     from qnnlab.methods import RECIPES
     from qnnlab.survey import survey_platforms
+    from qnnlab.targets.cores import runtimes
+    from qnnlab.targets.target import platforms
     from qnnlab.tasks import TASKS
 
     if what == "tasks":
-        titles = {task.name: f"{task.title} ({task.origin})" for task in TASKS.values()}
-    elif what == "methods":
-        titles = {recipe.name: recipe.title for recipe in RECIPES.values()}
-    else:
-        titles = dict(survey_platforms()["platform"])
+        return {task.name: f"{task.title} ({task.origin})" for task in TASKS.values()}
+    if what == "methods":
+        return {recipe.name: recipe.title for recipe in RECIPES.values()}
+    if what == "chips":
+        return {key: chip.name for key, chip in platforms().items()}
+    if what == "runtimes":
+        return {key: f"{found.title} ({found.availability})" for key, found in runtimes().items()}
+    return dict(survey_platforms()["platform"])
+
+
+@cli.command("list", epilog=examples("qnnlab list methods", "qnnlab list chips"))
+@click.argument("what", type=click.Choice(["tasks", "methods", "platforms", "chips", "runtimes"]))
+def list_names(what: str) -> None:
+    """List by name the tasks, methods, platforms of the survey, chips or runtimes of the catalog.
+
+    Chips and runtimes are those that `qnnlab fit` knows.
+    """
+    titles = _titles(what)
     width = max(map(len, titles))
     for name, title in titles.items():
         click.echo(f"{name:<{width}}  {title}")

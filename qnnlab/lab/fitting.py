@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from qnnlab.errors import QnnlabError, SpecError
 from qnnlab.graph.tflite import read_tflite
 from qnnlab.lab.measure import arena_value, try_runtime
 from qnnlab.steps import tell
+from qnnlab.targets.cost.duty import DutyCycle, batteries, busy_share, duty_cycle, sleep_power
 from qnnlab.targets.cost.observations import observations
 from qnnlab.targets.rank import Limits, Option, candidates, rank
 from qnnlab.targets.subject import Subject, read_subject
@@ -60,9 +61,13 @@ class Fitting:
     question: Question
     options: tuple[Option, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        subject = self.subject
+    def to_dict(self, inferences_an_hour: float | None = None) -> dict[str, Any]:
+        """A JSON object; with a rate, each target's average power and battery life are in it."""
+        subject, options = self.subject, [found.to_dict() for found in self.options]
+        if inferences_an_hour is not None:
+            for row, found in zip(options, self.options, strict=True):
+                lives = duty_cycles(found, inferences_an_hour)
+                row["duty_cycle"] = {name: asdict(life) for name, life in lives.items()}
         return {
             "file": subject.path.name,
             "file_bytes": subject.file_bytes,
@@ -70,7 +75,7 @@ class Fitting:
             "arena_source": subject.arena_source,
             "macs": subject.work.macs,
             "benchmark": subject.benchmark,
-            "options": [found.to_dict() for found in self.options],
+            "options": options,
             "published": self.published().to_dict("records"),
         }
 
@@ -143,6 +148,24 @@ def fit_model(path: Path | str, question: Question | None = None) -> Fitting:
     asked = question or Question()
     asked.targets()
     return fit_subject(subject_of(path), asked)
+
+
+def duty_cycles(option: Option, inferences_an_hour: float) -> dict[str, DutyCycle]:
+    """Average power and battery life of a target at a rate, by battery.
+
+    Empty where its energy or its chip's sleep current is not known, or where so many inferences
+    do not fit into an hour.
+    """
+    latency, joules = option.prediction.latency_ms, option.prediction.energy_mj
+    sleep = sleep_power(option.target.platform.key)
+    if latency is None or joules is None or sleep is None:
+        return {}
+    if busy_share(inferences_an_hour, latency.value) > 1:
+        return {}
+    return {
+        name: duty_cycle(joules.value, latency.value, sleep[0], inferences_an_hour, name)
+        for name in batteries()
+    }
 
 
 def options_frame(options: Sequence[Option]) -> pd.DataFrame:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from qnnlab.lab.fitting import Fitting, options_frame
+from qnnlab.lab.fitting import Fitting, duty_cycles, options_frame
 from qnnlab.report.atlas.axes import log_axis
 from qnnlab.report.exhibits import Figure, Provenance, Ranked, Table, figure
 from qnnlab.report.formatting import three_digits
 from qnnlab.report.style import colour_map, use_style
-from qnnlab.targets.cost.duty import batteries, duty_cycle, sleep_power
+from qnnlab.targets.cost.duty import batteries, sleep_power
 from qnnlab.targets.cost.latency import Estimate
 from qnnlab.targets.cost.workload import KINDS, MAC_KINDS
 from qnnlab.targets.predict import METHODS
@@ -279,20 +279,17 @@ def battery_table(found: Fitting, inferences_an_hour: float, most: int = 20) -> 
 
 def _battery_row(option: Option, inferences_an_hour: float) -> dict[str, object] | None:
     """One platform's row; None where it does not fit or a figure of it is not to be had."""
-    latency, joules = option.prediction.latency_ms, option.prediction.energy_mj
-    sleep = sleep_power(option.target.platform.key)
-    if latency is None or joules is None or sleep is None or option.verdict == "does not fit":
+    joules, lives = option.prediction.energy_mj, duty_cycles(option, inferences_an_hour)
+    if joules is None or not lives or option.verdict == "does not fit":
         return None
     row: dict[str, object] = {
         "platform": option.target.platform.name,
         "runtime": option.target.runtime_title,
-        "asleep": sleep[0],
         "inference": joules.value,
     }
-    for name, cell in batteries().items():
-        life = duty_cycle(joules.value, latency.value, sleep[0], inferences_an_hour, name)
-        row |= {"busy": 100 * life.busy_share, "average": life.average_uw}
-        row[cell.title] = life.life_days
+    for name, life in lives.items():
+        row |= {"asleep": life.sleep_uw, "busy": 100 * life.busy_share, "average": life.average_uw}
+        row[batteries()[name].title] = life.life_days
     return row
 
 

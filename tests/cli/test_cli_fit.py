@@ -52,3 +52,20 @@ def test_bad_input_is_one_line(call: Call, arguments: tuple[object, ...], said: 
     assert code == 2
     assert said in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_rate_gives_battery_lives(call: Call) -> None:
+    ask = ("fit", KWS, "--platform", "nrf52840", "--per-hour", 60)
+    code, out, _ = call(*ask)
+    assert code == 0
+    assert "days, CR2032" in " ".join(out.split())
+    seldom, often = (
+        json.loads(call(*ask[:-1], rate, "--json")[1])["options"][0]["duty_cycle"]["cr2032"]
+        for rate in (1, 600)
+    )
+    assert seldom["life_days"] > often["life_days"] > 0
+
+
+def test_names_that_fit_takes_are_listed(call: Call) -> None:
+    assert "nrf52840" in call("list", "chips")[1]
+    assert "tflm_cmsis_nn" in call("list", "runtimes")[1]

@@ -47,10 +47,16 @@ class DutyCycle:
     """
 
     inferences_an_hour: float
+    sleep_uw: float
     busy_share: float
     average_uw: float
     life_days: float
     battery: str
+
+
+def busy_share(inferences_an_hour: float, latency_ms: float) -> float:
+    """Share of the time that is spent on inferences; more than 1 can't be done."""
+    return inferences_an_hour * latency_ms / 1e3 / _SECONDS_AN_HOUR
 
 
 def duty_cycle(
@@ -60,7 +66,7 @@ def duty_cycle(
     cells: Mapping[str, Any] = batteries()
     if battery not in cells:
         raise SpecError(unknown_name("battery", battery, cells))
-    busy = inferences_an_hour * latency_ms / 1e3 / _SECONDS_AN_HOUR
+    busy = busy_share(inferences_an_hour, latency_ms)
     if inferences_an_hour < 0 or busy > 1:
         most = math.floor(_SECONDS_AN_HOUR * 1e3 / latency_ms)
         raise SpecError(f"{inferences_an_hour:g} inferences an hour of {latency_ms:.3g} ms do not "
@@ -69,7 +75,7 @@ def duty_cycle(
     cell = cells[battery]
     stored_uwh = cell.capacity_mah * cell.voltage_v * 1e3
     life = stored_uwh / average / _HOURS_A_DAY if average else math.inf
-    return DutyCycle(inferences_an_hour, busy, average, life, battery)
+    return DutyCycle(inferences_an_hour, sleep_uw, busy, average, life, battery)
 
 
 @lru_cache(maxsize=1)
