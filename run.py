@@ -117,7 +117,10 @@ def environment():
 
 
 def test(arguments):
-    """Lint, format, types, imports between rooms, then the tests (arguments go to pytest)."""
+    """Lint, format, types, imports between rooms, then the tests (arguments go to pytest).
+
+    Without arguments two processes share the test files.
+    """
     for command in (
         ["ruff", "check", "--quiet", "."],
         ["ruff", "format", "--check", "--quiet", "."],
@@ -126,7 +129,8 @@ def test(arguments):
     ):
         print("run.py: " + " ".join(command), file=sys.stderr)
         call([BIN / command[0], *command[1:]], cwd=ROOT, env=environment())
-    call([BIN / "python", "-m", "pytest", *arguments], cwd=ROOT, env=environment())
+    workers = ["-n", "2", "--dist", "loadfile"] if not arguments else []
+    call([BIN / "python", "-m", "pytest", *workers, *arguments], cwd=ROOT, env=environment())
 
 
 def main(arguments):

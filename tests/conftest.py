@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
-from qnnlab.lab import RunStore, Sweep, sweep
+from qnnlab.lab import RunStore, Spec, Sweep, sweep
 from qnnlab.lab.difficulty import difficulty_specs
 from qnnlab.lab.study import study_specs
 from qnnlab.tasks import offline_tasks
@@ -28,6 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Set before tests are collected: what they are parametrized by must not be a user's own tasks.
     """
+    # A worker of several finds what the first process made.
+    if hasattr(config, "workerinput"):
+        return
     # Made here and not above: test modules import this file once more.
     folder = tempfile.mkdtemp(prefix="qnnlab-tests-")
     config.add_cleanup(lambda: shutil.rmtree(folder))
@@ -42,17 +47,24 @@ def _own_run_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def smoke_store(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
-    return RunStore(tmp_path_factory.mktemp("smoke") / "runs")
+def smoke_store() -> RunStore:
+    return RunStore(Path(os.environ["QNNLAB_DATA"]) / "smoke/runs")
+
+
+def _alone(store: RunStore, specs: Sequence[Spec]) -> Sweep:
+    """A sweep that no other test process makes at the same time; the second finds all runs."""
+    store.root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(store.root.parent / "lock"):
+        return sweep(specs, store)
 
 
 @pytest.fixture(scope="session")
 def smoke_study(smoke_store: RunStore) -> Sweep:
     """Every method on digits, trained for a moment; real runs, made once."""
-    return sweep(study_specs("digits", "all", 0, "smoke"), smoke_store)
+    return _alone(smoke_store, study_specs("digits", "all", 0, "smoke"))
 
 
 @pytest.fixture(scope="session")
 def smoke_ladder(smoke_study: Sweep, smoke_store: RunStore) -> Sweep:
     """The ladder of precision on every offline task, trained for a moment."""
-    return sweep(difficulty_specs(offline_tasks(), 0, "smoke"), smoke_store)
+    return _alone(smoke_store, difficulty_specs(offline_tasks(), 0, "smoke"))
