@@ -103,7 +103,8 @@ def test_every_kind_of_operator_is_predicted_or_refused_in_one_line(path):
         model = read_subject(path, None, "")
     except NoEstimate:
         return
-    for target in (find_target("stm32l4r5", "tflm_cmsis_nn"), find_target("max78000", "ai8x")):
+    for key in (("stm32l4r5", "tflm_cmsis_nn"), ("max78000", "ai8x"), ("gap8", "gapflow_gap8")):
+        target = find_target(*key)
         found = predict(target, model, {})
         assert (found.latency_ms is None) == bool(found.refusal)
         assert "\n" not in found.refusal

@@ -77,7 +77,7 @@ def peak_latency_ms(macs: int, macs_per_cycle: float, clock_mhz: float) -> Estim
     """Latency at the share of the peak that other accelerators reach."""
     shares = np.log(peak_shares())
     least, likely, most = np.quantile(shares, [0.05, 0.5, 0.95])
-    ideal_ms = macs / macs_per_cycle / clock_mhz / 1e3
+    ideal_ms = max(macs, 1) / macs_per_cycle / clock_mhz / 1e3
     low = ideal_ms * math.exp(-most) / _WIDER
     high = ideal_ms * math.exp(-least) * _WIDER
     note = f"share of the peak as {len(shares)} networks reach it on other accelerators"
