@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import pandas as pd
+import pytest
 from click.testing import CliRunner
 
 from qnnlab.cli.main import cli
@@ -26,11 +28,17 @@ def test_show_as_csv_is_a_table() -> None:
     assert all(0 <= float(row["coverage_pct"]) <= 100 for row in rows)
 
 
-def test_refresh_replaces_the_table(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_refresh_replaces_the_table_by_the_same_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = pd.read_csv(validation.cross_validation_file())
     target = tmp_path / "latency_cv.csv"
     monkeypatch.setattr(validation, "cross_validation_file", lambda: target)
     monkeypatch.setattr(validation, "SCHEMES", {"round": validation.SCHEMES["round"]})
     monkeypatch.setattr(validation.cross_validation, "__defaults__", (("round",), None))
-    assert len(validation.refresh()) == (kept["scheme"] == "round").sum()
-    assert list(pd.read_csv(target).columns) == list(kept.columns)
+    assert CliRunner().invoke(cli, ["predictions", "refresh"]).exit_code == 0
+    made = pd.read_csv(target)
+    assert list(made.columns) == list(kept.columns)
+    before = kept[kept["scheme"] == "round"].reset_index(drop=True)
+    assert list(made["row_key"]) == list(before["row_key"])
+    assert (made["log_error"] - before["log_error"]).abs().max() < 0.01
