@@ -59,7 +59,7 @@ def replay_table() -> Table:
         {
             "deployment": [titles[row.deployment] for row in rows],
             "device": [row.platform for row in rows],
-            "MACs": [_macs(row) for row in rows],
+            "verdict": [row.verdict for row in rows],
             "latency, published": [_one(row.latency_ms) for row in rows],
             "latency, predicted": [
                 _range(row.predicted_low_ms, row.predicted_high_ms) for row in rows
@@ -68,7 +68,7 @@ def replay_table() -> Table:
             "energy, predicted": [
                 _range(row.predicted_low_mj, row.predicted_high_mj) for row in rows
             ],
-            "verdict": [row.verdict for row in rows],
+            "MACs": [_macs(row) for row in rows],
         }
     )
     no_model = "no runtime, clock or power of that device to go by"
@@ -133,7 +133,7 @@ def replay_figure() -> Figure:
         axes.set_xlim(floor, ceiling)
         axes.set_xlabel("latency of one inference (ms)")
         log_axis(axes)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.07), ncols=5)
+        fig.legend(loc="outside lower center", ncols=5)
         return figure(
             fig,
             caption=(

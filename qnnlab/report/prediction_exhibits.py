@@ -23,11 +23,12 @@ from qnnlab.targets.cost.observations import (
 )
 from qnnlab.targets.cost.validation import summary
 from qnnlab.targets.cost.workload import KINDS
+from qnnlab.targets.predict import METHODS
 from qnnlab.targets.target import find_target, platforms
 
 TABLE = "data/targets/latency_cv.csv, made by `qnnlab predictions refresh`"
 ROWS = "data/survey: mlperf_results, edgemark, tinymaix, espnn"
-MODEL = "mixed-effects model, fitted on the rows that were left in"
+MODEL = METHODS["fitted"]
 #: What each level of knowledge means, in words.
 KNOWN = {
     "pair": "the core with this family of runtimes",
@@ -39,7 +40,7 @@ TEN_CHIPS = (
     ("stm32l4r5", "x_cube_ai_9_0"),
     ("stm32h7a3", "x_cube_ai_9_0"),
     ("stm32u575", "x_cube_ai_9_0"),
-    ("hpm6750", "tflm_andes"),
+    ("stm32f746", "plumerai_2023"),
     ("nrf5340", "microtvm_cmsis_nn"),
     ("ra6m4", "tflm_cmsis_nn"),
     ("ra8d1", "tflm_cmsis_nn"),
@@ -186,7 +187,10 @@ def worst_table(scheme: str = "system", most: int = 15) -> Table:
     return Table(
         shown,
         caption=f"The {most} worst predictions when a {scheme.replace('_', ' ')} is left out.",
-        provenance=_SOURCES,
+        provenance=[
+            Provenance("published", "ms", "quoted", ROWS),
+            Provenance("predicted", "ms", "estimated", TABLE),
+        ],
         units={"published": "ms", "predicted": "ms"},
         digits={"predicted / published": 2, "published": 2, "predicted": 2},
         sortable=True,
@@ -235,13 +239,16 @@ def _pairs() -> list[tuple[str, str]]:
 
 
 def beside_table() -> Table:
-    """MLPerf Tiny's networks on ten chips: predicted without the chip, beside the published."""
+    """MLPerf Tiny's networks on ten chips: predicted with and without the chip, and published."""
     held = load_table("latency_cv")
     held = held[held["scheme"] == "chip"].set_index("observation")
-    rows = [_beside_row(platform, runtime, held) for platform, runtime in TEN_CHIPS]
-    frame = pd.DataFrame(rows)
+    rows = [
+        _beside_row(platform, runtime, network, held)
+        for platform, runtime in TEN_CHIPS
+        for network in reference_workloads()
+    ]
     return Table(
-        frame,
+        pd.DataFrame(rows),
         caption=(
             "The four networks of MLPerf Tiny on ten chips: published latency (its best, at its "
             "clock), what the model says with its 90 % interval, and what a fit says that saw "
@@ -249,38 +256,38 @@ def beside_table() -> Table:
             "(ic), keyword spotting (kws), visual wake words (vww)."
         ),
         provenance=_SOURCES,
-        units=dict.fromkeys(frame.columns[2:], "ms"),
+        units=dict.fromkeys(("published", "predicted", "without the chip"), "ms"),
+        digits={"predicted / published": 2},
         reasons={
-            (place, column): "not published, or nothing left to go by"
-            for place in frame.index
-            for column in frame.columns[2:]
+            (place, "without the chip"): "without it nothing of its core is left to go by"
+            for place in range(len(rows))
         },
         sortable=True,
     )
 
 
-def _beside_row(platform: str, runtime: str, held: pd.DataFrame) -> dict[str, object]:
-    """One chip: published, predicted, and predicted by the fits in `held` that left it out."""
-    target = find_target(platform, runtime)
-    levels = target.levels()
+def _beside_row(platform: str, runtime: str, network: str, held: pd.DataFrame) -> dict[str, object]:
+    """A network on a chip: published, predicted, and by the fit in `held` that left it out."""
+    target, work = find_target(platform, runtime), reference_workloads()[network]
+    levels, published = target.levels(), _published(platform, runtime, network)
     assert levels is not None
     assert target.runtime is not None
-    row: dict[str, object] = {"platform": target.platform.name, "runtime": target.runtime.title}
-    for network, work in reference_workloads().items():
-        published = _published(platform, runtime, network)
-        found = predict_cycles(levels, work, target.runtime.removes_dead_channels)
-        if published is None or found is None:
-            continue
-        ms = 1 / published.clock_mhz / 1e3
-        blind = held["predicted_cycles"].get(published.key)
-        low, value, high = (x * ms for x in (found.low, found.value, found.high))
-        span = f"{three_digits(value)} ({three_digits(low)} – {three_digits(high)})"
-        row |= {
-            f"{network} published": _ranked(published.cycles * ms),
-            f"{network} predicted": Ranked(span, value),
-            f"{network} without the chip": None if blind is None else _ranked(blind * ms),
-        }
-    return row
+    assert published is not None
+    found = predict_cycles(levels, work, target.runtime.removes_dead_channels)
+    assert found is not None
+    ms = 1 / published.clock_mhz / 1e3
+    blind = held["predicted_cycles"].get(published.key)
+    low, value, high = (x * ms for x in (found.low, found.value, found.high))
+    span = f"{three_digits(value)} ({three_digits(low)} – {three_digits(high)})"
+    return {
+        "platform": target.platform.name,
+        "runtime": target.runtime.title,
+        "network": network,
+        "published": _ranked(published.cycles * ms),
+        "predicted": Ranked(span, value),
+        "predicted / published": found.value / published.cycles,
+        "without the chip": None if blind is None else _ranked(blind * ms),
+    }
 
 
 def _published(platform: str, runtime: str, network: str) -> Observation | None:
@@ -327,6 +334,7 @@ def power_table() -> Table:
     table = power_cross_validation()
     table = table.assign(ape=(table["predicted_mw"] / table["power_mw"] - 1).abs() * 100)
     grouped = table.groupby(["scheme", "knowledge"])["ape"]
+    order = [(scheme, level) for scheme in ("system", "chip") for level in KNOWLEDGE]
     known = {"pair": "the chip", "core": "the core", "class": "the class of the core"}
     rows = [
         {
@@ -336,8 +344,9 @@ def power_table() -> Table:
             "median error": part.median(),
             "nine in ten below": part.quantile(0.9),
         }
-        for (scheme, knowledge), part in grouped
-        if knowledge in known
+        for scheme, knowledge in order
+        if (scheme, knowledge) in grouped.groups
+        and len(part := grouped.get_group((scheme, knowledge)))
     ]
     return Table(
         pd.DataFrame(rows),
