@@ -12,9 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from qnnlab.survey import load_table
+from qnnlab.survey import cell_value, load_table
 from qnnlab.targets.cost.accelerators import peak_latency_ms
 from qnnlab.targets.cost.latency import Estimate, predict_cycles, scaled
 from qnnlab.targets.cost.workload import Workload, mac_workload
@@ -69,10 +67,6 @@ class Finding:
     why: str
 
 
-def _cell(value: Any) -> Any:
-    return None if pd.isna(value) else value
-
-
 def _workloads(kind: str, macs: float, end: int) -> list[Workload]:
     """Networks of so many MACs, of the kind or of each that it may be; `end` 0: least besides."""
     kinds = _MIXED if kind == "mixed" else (kind,)
@@ -86,7 +80,7 @@ def _targets(row: Mapping[str, Any]) -> list[Target]:
     on_npu = row["engine"] == "npu"
     found = [t for t in everything if (t.npu is not None) == on_npu] or list(everything)
     named = [t for t in found if t.runtime_key == row["runtime"]]
-    clock = _cell(row["clock_mhz"])
+    clock = cell_value(row["clock_mhz"])
     chosen = named or [t for t in found if t.runtime is None or t.runtime.weights == "int8"]
     return [t.at(float(clock)) for t in chosen] if clock is not None else chosen
 
@@ -108,7 +102,7 @@ def _bounds(row: Mapping[str, Any], targets: list[Target]) -> tuple[float | None
     """Least and most latency in ms that the models allow."""
     found: list[float | None] = []
     for end, name in enumerate(("macs_low", "macs_high")):
-        macs = _cell(row[name])
+        macs = cell_value(row[name])
         values = [
             (estimate.low, estimate.high)[end]
             for target in targets
@@ -133,11 +127,14 @@ def replays() -> list[Replay]:
     """Every deployment and device whose work is stated or bounded, or the reason why not."""
     found = []
     for row in load_table("deployment_models").to_dict("records"):
-        key = _cell(row["platform_key"])
+        key = cell_value(row["platform_key"])
         targets = [] if key is None else _targets(row)
         low, high = _bounds(row, targets)
         powers = [found[0] for found in map(fitted_power, targets) if found is not None]
-        published, energy = _cell(row["published_latency_ms"]), _cell(row["published_energy_mj"])
+        published, energy = (
+            cell_value(row["published_latency_ms"]),
+            cell_value(row["published_energy_mj"]),
+        )
         least = min((p.low for p in powers), default=None)
         most = max((p.high for p in powers), default=None)
         found.append(
@@ -145,8 +142,8 @@ def replays() -> list[Replay]:
                 str(row["deployment"]),
                 "" if key is None else str(key),
                 "not in the catalog" if key is None else platforms()[str(key)].name,
-                _cell(row["macs_low"]),
-                _cell(row["macs_high"]),
+                cell_value(row["macs_low"]),
+                cell_value(row["macs_high"]),
                 str(row["macs_basis"]),
                 published,
                 low,
@@ -167,7 +164,7 @@ def _product(ms: float | None, mw: float | None) -> float | None:
 
 def _values(text: Any) -> list[tuple[float, float]]:
     """The values of a cell: least and most of each, in the order printed."""
-    if _cell(text) is None:
+    if cell_value(text) is None:
         return []
     found = []
     for part in str(text).split(";"):
@@ -183,7 +180,7 @@ def findings() -> list[Finding]:
     found = []
     for row in table:
         key = str(row["row_key"])
-        chips = [str(k) for k in str(_cell(row["platform_keys"]) or "").split(";") if k]
+        chips = [str(k) for k in str(cell_value(row["platform_keys"]) or "").split(";") if k]
         for quantity, why in (
             *_count_checks(row, chips),
             *_speed_checks(row, chips),
@@ -240,7 +237,7 @@ def _count_checks(row: Mapping[str, Any], chips: list[str]) -> Iterator[tuple[st
 def _speed_checks(row: Mapping[str, Any], chips: list[str]) -> Iterator[tuple[str, str]]:
     """More MACs in a cycle than any of the chips can do, each stored weight used once."""
     memory = _values(row["memory_kb_text"])
-    at_most = str(_cell(row["memory_kb_text"]) or "").startswith("<")
+    at_most = str(cell_value(row["memory_kb_text"]) or "").startswith("<")
     if not memory or at_most or not chips:
         return
     macs = min(low for low, _ in memory) * KB
@@ -265,7 +262,7 @@ def _peak_macs_per_ms(chip: str) -> float:
 
 def _power_checks(row: Mapping[str, Any], chips: list[str]) -> Iterator[tuple[str, str]]:
     """Power that none of the chips draws while it computes, stated or energy over latency."""
-    text = str(_cell(row["power_energy"]) or "")
+    text = str(cell_value(row["power_energy"]) or "")
     latencies = _values(row["latency_ms_text"])
     for part, value in zip(text.split(";"), _values(text), strict=False):
         in_mj = "mJ" in part

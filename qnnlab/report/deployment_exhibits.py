@@ -29,7 +29,7 @@ _COLOURS = {
 
 
 def _one(value: float | None) -> Ranked | None:
-    return None if value is None else Ranked(three_digits(value), value)
+    return None if value is None else Ranked.of(value)
 
 
 def _range(low: float | None, high: float | None) -> Ranked | None:
@@ -47,7 +47,7 @@ def _macs(replay: Replay) -> Ranked | None:
     low, high = replay.macs_low, replay.macs_high
     million = [None if value is None else value / 1e6 for value in (low, high)]
     if low is not None and low == high:
-        return Ranked(three_digits(low / 1e6), low)
+        return Ranked.of(low / 1e6)
     return _range(million[0], million[1])
 
 

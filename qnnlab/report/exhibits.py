@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qnnlab.errors import ReportError
-from qnnlab.report.formatting import ABSENT, column_decimals, escape, format_number, is_number
+from qnnlab.report.formatting import (
+    ABSENT,
+    column_decimals,
+    escape,
+    format_number,
+    is_number,
+    three_digits,
+)
 from qnnlab.values import KINDS, Kind, Value
 
 if TYPE_CHECKING:
@@ -107,6 +114,16 @@ class Ranked:
 
     text: str
     key: float
+
+    @classmethod
+    def of(cls, value: float) -> Ranked:
+        """A number with three digits."""
+        return cls(three_digits(value), value)
+
+    @classmethod
+    def within(cls, value: float, low: float, high: float) -> Ranked:
+        """A number with its interval, three digits each."""
+        return cls(f"{three_digits(value)} ({three_digits(low)} – {three_digits(high)})", value)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from qnnlab.lab.frameworks.catalog import FEATURES, SOURCE, features
 from qnnlab.lab.frameworks.cores import SOURCE as PEERS
 from qnnlab.lab.frameworks.published import EDGEMARK_BOARD, tinyengine_published
 from qnnlab.report.exhibits import Figure, Provenance, Ranked, Table, figure
-from qnnlab.report.formatting import three_digits
 from qnnlab.report.matrices import draw_matrix
 from qnnlab.report.style import colour_map, use_style
 from qnnlab.values import Kind
@@ -156,11 +155,9 @@ def edgemark_table(beside: pd.DataFrame) -> Table:
 
 def _latency(row: Mapping[Any, Any]) -> Ranked:
     """Latency in ms as text, of emulated rows with its interval."""
-    value = three_digits(row["latency_ms"])
     if row["kind"] == "emulated":
-        low, high = (three_digits(row[f"latency_{end}_ms"]) for end in ("low", "high"))
-        value = f"{value} ({low} – {high})"
-    return Ranked(value, row["latency_ms"])
+        return Ranked.within(*(row[f"latency{end}_ms"] for end in ("", "_low", "_high")))
+    return Ranked.of(row["latency_ms"])
 
 
 def _kinds() -> list[Provenance]:

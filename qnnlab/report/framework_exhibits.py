@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -147,6 +147,14 @@ def refusals_table(found: Comparison) -> Table:
     )
 
 
+def _labelled(rows: Mapping[tuple[str, str], Any], columns: list[str], what: str) -> pd.DataFrame:
+    """Rows by model and `what`; the columns are there without rows, too."""
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    if rows:
+        frame.index = pd.MultiIndex.from_tuples(list(rows), names=["model", what])
+    return frame
+
+
 def quantizers_table(found: Comparison) -> Table:
     """Recipes of quantizers: what they cost against the float network that they start from."""
     names = {
@@ -164,11 +172,8 @@ def quantizers_table(found: Comparison) -> Table:
         rows[label] = {shown: values.get(name) for name, shown in names.items()}
         arena = values["arena_bytes"]
         reasons[label, "TFLM arena"] = arena.reason or ""
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(names.values()))
-    if rows:
-        frame.index = pd.MultiIndex.from_tuples(list(rows), names=["model", "recipe"])
     return Table(
-        frame,
+        _labelled(rows, list(names.values()), "recipe"),
         caption=(
             "Each recipe against the float network that it was given. Without an arena, TFLM "
             "refuses the file."
@@ -195,11 +200,8 @@ def estimates_table(found: Comparison) -> Table:
             row: dict[str, Any] = {shown: values[name] for name, shown in names.items()}
             row["on the NPU"] = f"{cell.trial.covered} of {cell.trial.operators}"
             rows[cell.model, _title(cell.framework)] = row
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*names.values(), "on the NPU"])
-    if rows:
-        frame.index = pd.MultiIndex.from_tuples(list(rows), names=["model", "compiler"])
     return Table(
-        frame,
+        _labelled(rows, [*names.values(), "on the NPU"], "compiler"),
         caption=(
             "The vendor's estimates for one inference. Operators are those of the compiler's own "
             "graph, which splits and joins those of the file."

@@ -7,7 +7,6 @@ import pandas as pd
 
 from qnnlab.report.atlas.axes import log_axis
 from qnnlab.report.exhibits import Figure, Provenance, Ranked, Table, figure
-from qnnlab.report.formatting import three_digits
 from qnnlab.report.style import PALETTE, colour_map, use_style
 from qnnlab.survey import load_table
 from qnnlab.targets.cores import cores, find_runtime
@@ -277,16 +276,14 @@ def _beside_row(platform: str, runtime: str, network: str, held: pd.DataFrame) -
     assert found is not None
     ms = 1 / published.clock_mhz / 1e3
     blind = held["predicted_cycles"].get(published.key)
-    low, value, high = (x * ms for x in (found.low, found.value, found.high))
-    span = f"{three_digits(value)} ({three_digits(low)} – {three_digits(high)})"
     return {
         "platform": target.platform.name,
         "runtime": target.runtime.title,
         "network": network,
-        "published": _ranked(published.cycles * ms),
-        "predicted": Ranked(span, value),
+        "published": Ranked.of(published.cycles * ms),
+        "predicted": Ranked.within(*(x * ms for x in (found.value, found.low, found.high))),
         "predicted / published": found.value / published.cycles,
-        "without the chip": None if blind is None else _ranked(blind * ms),
+        "without the chip": None if blind is None else Ranked.of(blind * ms),
     }
 
 
@@ -299,10 +296,6 @@ def _published(platform: str, runtime: str, network: str) -> Observation | None:
         and row.benchmark == network
     ]
     return min(rows, key=lambda row: row.cycles / row.clock_mhz, default=None)
-
-
-def _ranked(value: float) -> Ranked:
-    return Ranked(three_digits(value), value)
 
 
 def calibration_table() -> Table:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
 from qnnlab.lab.fitting import Fitting, duty_cycles, options_frame
 from qnnlab.report.atlas.axes import log_axis
 from qnnlab.report.exhibits import Figure, Provenance, Ranked, Table, figure
-from qnnlab.report.formatting import three_digits
 from qnnlab.report.style import colour_map, use_style
 from qnnlab.targets.cost.duty import batteries, sleep_power
 from qnnlab.targets.cost.latency import Estimate
@@ -22,6 +22,7 @@ from qnnlab.targets.target import FAMILIES
 _CATALOG = "data/survey/platforms.csv, each row with its source"
 _INTERVAL = "interval: nine truths in ten out of sample"
 _REASONS = {"latency": "nothing published to go by", "energy": "no power was published"}
+_Point = tuple[Option, Estimate, Estimate]
 _SLEEP = "data/targets/platform_sleep.csv, each row with its source"
 
 
@@ -130,10 +131,7 @@ def ranking_table(found: Fitting, every_runtime: bool = False) -> Table:
 
 
 def _ranked(figure_: Estimate | None) -> Ranked | None:
-    if figure_ is None:
-        return None
-    low, value, high = map(three_digits, (figure_.low, figure_.value, figure_.high))
-    return Ranked(f"{value} ({low} – {high})", figure_.value)
+    return None if figure_ is None else Ranked.within(figure_.value, figure_.low, figure_.high)
 
 
 def ranking_figure(found: Fitting, most: int = 30) -> Figure:
@@ -183,12 +181,12 @@ def _label(option: Option) -> str:
     return f"{option.target.platform.name} · {option.target.runtime_title}"
 
 
-def _interval_row(axes: object, place: int, option: Option, colour: str) -> None:
+def _interval_row(axes: Any, place: int, option: Option, colour: str) -> None:
     latency = option.prediction.latency_ms
     assert latency is not None
     face = colour if option.verdict == "fits" else "white"
-    axes.plot([latency.low, latency.high], [place, place], color=colour, lw=1.6)  # type: ignore[attr-defined]
-    axes.plot(latency.value, place, "o", color=colour, mfc=face, ms=5)  # type: ignore[attr-defined]
+    axes.plot([latency.low, latency.high], [place, place], color=colour, lw=1.6)
+    axes.plot(latency.value, place, "o", color=colour, mfc=face, ms=5)
 
 
 def landscape_figure(found: Fitting) -> Figure:
@@ -196,23 +194,17 @@ def landscape_figure(found: Fitting) -> Figure:
     from matplotlib import pyplot as plt
 
     options = [o for o in best_of_each(found.options) if o.verdict != "refused"]
-    known = [
-        (o, o.prediction.latency_ms, o.prediction.energy_mj)
-        for o in options
-        if o.prediction.latency_ms is not None and o.prediction.energy_mj is not None
-    ]
+    known = _placed(options)
     colours = colour_map(FAMILIES, baselines=())
     with use_style():
         fig, axes = plt.subplots(figsize=(7.2, 4.8))
         for option, latency, joules in known:
-            assert latency is not None
-            assert joules is not None
             colour = colours[option.target.family]
             face = colour if option.verdict == "fits" else "white"
             axes.plot([latency.low, latency.high], [joules.value] * 2, color=colour, lw=0.6)
             axes.plot([latency.value] * 2, [joules.low, joules.high], color=colour, lw=0.6)
             axes.plot(latency.value, joules.value, "o", color=colour, mfc=face)
-        for option, latency, joules in _outermost(known):
+        for option, latency, joules in _best_of_families(known):
             axes.annotate(option.target.platform.name, (latency.value, joules.value),
                           xytext=(5, 5), textcoords="offset points", fontsize=8)  # fmt: skip
         for family in dict.fromkeys(option.target.family for option, _, _ in known):
@@ -234,14 +226,17 @@ def landscape_figure(found: Fitting) -> Figure:
         )
 
 
-def _outermost(
-    known: Sequence[tuple[Option, Estimate | None, Estimate | None]],
-) -> list[tuple[Option, Estimate, Estimate]]:
+def _placed(options: Iterable[Option]) -> list[_Point]:
+    """The options whose latency and energy can be said, with both."""
+    figures = ((o, o.prediction.latency_ms, o.prediction.energy_mj) for o in options)
+    return [(o, a, b) for o, a, b in figures if a is not None and b is not None]
+
+
+def _best_of_families(points: Sequence[_Point]) -> list[_Point]:
     """Of each family the fastest and the most frugal."""
-    pairs = [(o, a, b) for o, a, b in known if a is not None and b is not None]
-    named: dict[str, tuple[Option, Estimate, Estimate]] = {}
+    named: dict[str, _Point] = {}
     for family in FAMILIES:
-        own = [point for point in pairs if point[0].target.family == family]
+        own = [point for point in points if point[0].target.family == family]
         if own:
             fastest = min(own, key=lambda point: point[1].value)
             frugal = min(own, key=lambda point: point[2].value)
@@ -336,13 +331,8 @@ def _published_beside(found: Fitting) -> pd.DataFrame | None:
         {
             "platform": both["platform"],
             "runtime": both["runtime"],
-            "published": [
-                Ranked(three_digits(value), value) for value in both["latency_ms_published"]
-            ],
-            "predicted": [
-                Ranked(f"{three_digits(value)} ({three_digits(low)} – {three_digits(high)})", value)
-                for value, low, high in zip(*scaled.values(), strict=True)
-            ],
+            "published": [Ranked.of(value) for value in both["latency_ms_published"]],
+            "predicted": list(map(Ranked.within, *scaled.values())),
             "predicted / published": scaled["latency_ms"] / both["latency_ms_published"],
             "round": both["round"],
             "submitter": both["submitter"],

@@ -13,6 +13,7 @@ from qnnlab.survey.bibliography import Reference, cite
 from qnnlab.survey.entries import Entry, entry, select
 from qnnlab.survey.tables import (
     TABLE_II,
+    cell_value,
     load_table,
     parse_table,
     survey_platforms,
@@ -24,6 +25,7 @@ __all__ = [
     "TABLE_II",
     "Entry",
     "Reference",
+    "cell_value",
     "cite",
     "deployments",
     "entry",

@@ -54,6 +54,11 @@ def _load(name: str) -> pd.DataFrame:
     return to_frame(_parsed(name), schema)
 
 
+def cell_value(cell: Any) -> Any:
+    """What a cell of a table holds; None where it is empty."""
+    return None if pd.isna(cell) else cell
+
+
 def load_table(name: str) -> pd.DataFrame:
     """A fresh copy of the table `name`; its columns carry their units in their names.
 

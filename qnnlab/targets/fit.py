@@ -8,6 +8,7 @@ left for them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 
@@ -49,6 +50,7 @@ class Fit:
     note: str
 
 
+@cache
 def runtime_reserve(core: str | None) -> RuntimeReserve:
     """The largest need of TFLM + CMSIS-NN over the models built for `core` (table runtime_code).
 

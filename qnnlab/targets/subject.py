@@ -8,7 +8,7 @@ from pathlib import Path
 from qnnlab.graph.costs import graph_costs
 from qnnlab.graph.model import Graph
 from qnnlab.graph.tflite import read_tflite
-from qnnlab.targets.cost.observations import reference_workloads
+from qnnlab.targets.cost.observations import reference_name
 from qnnlab.targets.cost.workload import Workload, workload
 
 
@@ -44,7 +44,6 @@ def read_subject(path: Path, arena_bytes: int | None, arena_source: str) -> Subj
     graph = read_tflite(path)
     work = workload(graph)
     costs = graph_costs(graph)
-    same = (name for name, known in reference_workloads().items() if known.work == work.work)
     return Subject(
         path,
         graph,
@@ -54,5 +53,5 @@ def read_subject(path: Path, arena_bytes: int | None, arena_source: str) -> Subj
         "least that activations need" if arena_bytes is None else arena_source,
         costs.peak_live_bytes,
         costs.weight_bytes,
-        next(same, None),
+        reference_name(work),
     )

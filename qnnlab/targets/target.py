@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
-
-import pandas as pd
 
 from qnnlab.errors import SpecError, unknown_name
-from qnnlab.survey import load_table
+from qnnlab.survey import cell_value, load_table
 from qnnlab.targets.cores import Core, Runtime, core_of, cores, find_runtime, runtimes
 from qnnlab.targets.cost.observations import levels_of, placement_of
 
@@ -111,26 +108,22 @@ class Target:
         return replace(self, clock_mhz=clock_mhz)
 
 
-def _known(value: Any) -> Any:
-    return None if pd.isna(value) else value
-
-
 @lru_cache(maxsize=1)
 def platforms() -> Mapping[str, Platform]:
     """The catalog by key."""
     found = {}
     for row in load_table("platforms").to_dict("records"):
-        key, flash, ram = str(row["key"]), _known(row["flash_kb"]), _known(row["sram_kb"])
-        clock = _known(row["clock_mhz"])
+        key, flash, ram = str(row["key"]), cell_value(row["flash_kb"]), cell_value(row["sram_kb"])
+        clock = cell_value(row["clock_mhz"])
         found[key] = Platform(
             key=key,
             name=str(row["name"]),
             vendor=str(row["vendor"]),
-            core=core_of(key, _known(row["core"])),
+            core=core_of(key, cell_value(row["core"])),
             clock_mhz=None if clock is None else float(clock),
             flash_bytes=None if flash is None else round(float(flash) * _KB),
             ram_bytes=None if ram is None else round(float(ram) * _KB),
-            price=_known(row["price_class"]),
+            price=cell_value(row["price_class"]),
             verified=str(row["verified"]),
             source=str(row["source"]),
         )
@@ -143,14 +136,14 @@ def npus() -> Mapping[str, Npu]:
     found = {}
     for row in load_table("npus").to_dict("records"):
         peak, weights, data = (
-            _known(row[n]) for n in ("macs_per_cycle", "weight_memory_kb", "data_memory_kb")
+            cell_value(row[n]) for n in ("macs_per_cycle", "weight_memory_kb", "data_memory_kb")
         )
         found[str(row["platform_key"])] = Npu(
             key=str(row["row_key"]),
             platform_key=str(row["platform_key"]),
             title=str(row["title"]),
             how=str(row["how"]),
-            config=str(_known(row["config"]) or ""),
+            config=str(cell_value(row["config"]) or ""),
             clock_mhz=float(row["clock_mhz"]),
             macs_per_cycle=None if peak is None else float(peak),
             weight_types=tuple(str(row["weight_types"]).split(";")),

@@ -43,6 +43,25 @@ class NpuEstimate:
     cpu_operators: int
 
 
+def compile_with_vela(
+    model: Path | str, accelerator: str, folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Compile the .tflite at `model` into `folder`, in a child process; its status is not checked.
+
+    Raises QnnlabError where the compiler takes too long.
+    """
+    command = [
+        *(sys.executable, "-c", _START, str(model)),
+        *("--accelerator-config", accelerator, "--output-dir", str(folder)),
+    ]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise QnnlabError(f"{model}: vela took more than {_TIMEOUT_S} s") from None
+
+
 def npu_estimate(model: Path | str, accelerator: str = "ethos-u55-128") -> NpuEstimate:
     """Compile the .tflite at `model` for an NPU, in a child process.
 
@@ -56,16 +75,7 @@ def npu_estimate(model: Path | str, accelerator: str = "ethos-u55-128") -> NpuEs
     except metadata.PackageNotFoundError:
         raise MissingExtra("NPU estimates need ethos-u-vela: pip install qnnlab[npu]") from None
     with tempfile.TemporaryDirectory(prefix="qnnlab-") as name:
-        command = [
-            *(sys.executable, "-c", _START, str(model)),
-            *("--accelerator-config", accelerator, "--output-dir", name),
-        ]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise QnnlabError(f"{model}: vela took more than {_TIMEOUT_S} s") from None
+        done = compile_with_vela(model, accelerator, Path(name))
         summary = next(iter(Path(name).glob("*_summary_*.csv")), None)
         if done.returncode or summary is None:
             said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]

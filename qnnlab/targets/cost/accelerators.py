@@ -15,6 +15,7 @@ from qnnlab.errors import NoEstimate
 from qnnlab.graph.costs import OperatorCost, graph_costs
 from qnnlab.graph.model import Graph
 from qnnlab.survey import load_table
+from qnnlab.targets.cost.calibration import NORMAL_90
 from qnnlab.targets.cost.latency import Estimate
 from qnnlab.targets.cost.observations import observations, reference_workloads
 
@@ -91,6 +92,6 @@ def factored_latency_ms(how: str, cycles: float, clock_mhz: float) -> Estimate:
     row = load_table("npu_factors").set_index("how").loc[how]
     low, likely, high = (float(row[n]) for n in ("factor_low", "factor", "factor_high"))
     ms = cycles / clock_mhz / 1e3
-    spread = math.log(high / low) / 2 / 1.6449
+    spread = math.log(high / low) / 2 / NORMAL_90
     note = f"range {row['basis']}: {row['source']}"
     return Estimate(ms * likely, ms * low, ms * high, "ms", spread, how, note)

@@ -15,7 +15,10 @@ from qnnlab.targets.cost.mixed import MixedFit
 
 #: Share of truths that an interval is meant to hold.
 COVERAGE = 0.9
-_NORMAL_90 = 1.6449
+#: Standard deviations of a normal distribution on each side that hold nine tenths of it.
+NORMAL_90 = 1.6449
+#: Rows differ by this (natural log) from what any model of them can say.
+FLOOR = 0.06
 _FEW = 10
 _ENOUGH = 25
 # Of nothing like it was any row seen: the widest error that cross-validation met.
@@ -27,18 +30,13 @@ class Calibration:
     """For one level of knowledge: `stretch` of the spread, and what was found out of sample."""
 
     stretch: float
-    floor: float
     rows: int
     median_ape_pct: float
     note: str
 
     def half_width(self, log_sd: float) -> float:
         """Half of the interval (natural log) around an estimate of spread `log_sd`."""
-        return self.stretch * math.hypot(log_sd, self.floor)
-
-
-#: Rows differ by this (natural log) from what any model of them can say.
-FLOOR = 0.06
+        return self.stretch * math.hypot(log_sd, FLOOR)
 
 
 def calibrate(log_error: np.ndarray, log_sd: np.ndarray, level: str) -> Calibration:
@@ -48,12 +46,12 @@ def calibrate(log_error: np.ndarray, log_sd: np.ndarray, level: str) -> Calibrat
     """
     count = len(log_error)
     if count < _FEW:
-        return Calibration(_UNCHECKED, FLOOR, count, math.nan, f"{level}: not checked")
+        return Calibration(_UNCHECKED, count, math.nan, f"{level}: not checked")
     scores = np.sort(np.abs(log_error) / np.hypot(log_sd, FLOOR))
     place = min(math.ceil((count + 1) * COVERAGE), count) - 1
     ape = float(np.median(np.abs(np.expm1(log_error))) * 100)
     note = f"out of sample: median error {ape:.0f} % over {count} rows"
-    return Calibration(max(float(scores[place]), _NORMAL_90 / 2), FLOOR, count, ape, note)
+    return Calibration(max(float(scores[place]), NORMAL_90 / 2), count, ape, note)
 
 
 #: What can be known of a target, best first.

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from qnnlab.targets.bench.cycles import cycle_tables
+from qnnlab.targets.cost.calibration import NORMAL_90
 from qnnlab.targets.cost.observations import observations
 
 _LIKE_COUNTED = ("tflm_cmsis_nn", "microtvm_cmsis_nn")
 _COUNTED_ON = {"cortex-m33": "cortex-m4", "cortex-m85": "cortex-m55"}
-_SPREAD_90 = 1.6449
 _LEAST_SPREAD = 0.12
 # Chips of one core differ by their flash and caches, kernels by their stalls (natural log): what
 # the latency model finds between chips, and is not seen where one chip was published.
@@ -35,7 +35,6 @@ class CyclesPerInstruction:
     core: str
     median: float
     log_sd: float
-    systems: int
 
 
 def instruction_ratios() -> pd.DataFrame:
@@ -73,9 +72,8 @@ def cycles_per_instruction() -> Mapping[str, CyclesPerInstruction]:
     for core, rows in instruction_ratios().groupby("core"):
         logs = np.log(rows["cycles_per_instruction"].to_numpy())
         spread = max(float(logs.std(ddof=1)) if len(logs) > 1 else 1.0, _LEAST_SPREAD)
-        found[str(core)] = CyclesPerInstruction(
-            str(core), float(np.exp(np.median(logs))), spread, rows["platform"].nunique()
-        )
+        median = float(np.exp(np.median(logs)))
+        found[str(core)] = CyclesPerInstruction(str(core), median, spread)
     return found
 
 
@@ -100,7 +98,7 @@ def emulated_cycles(
     known = cycles_per_instruction()
     if core in known:
         factor = known[core]
-        reach = _SPREAD_90 * math.hypot(factor.log_sd, _OTHER_CHIP)
+        reach = NORMAL_90 * math.hypot(factor.log_sd, _OTHER_CHIP)
         cycles = instructions * factor.median
         source = f"instructions × {factor.median:.2f} cycles, as published for {core}"
         return cycles, cycles * math.exp(-reach), cycles * math.exp(reach), source
@@ -113,7 +111,7 @@ def emulated_cycles(
     ]
     if here is None or not slower:
         return None
-    reach = _SPREAD_90 * max(float(np.std(slower)), 0.3)
+    reach = NORMAL_90 * max(float(np.std(slower)), 0.3)
     cycles = here * math.exp(float(np.mean(slower)))
     source = f"timings of {core}'s manual × {math.exp(float(np.mean(slower))):.2f} (other cores)"
     return cycles, cycles * math.exp(-reach), cycles * math.exp(reach), source

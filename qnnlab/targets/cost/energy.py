@@ -10,14 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
 
 from qnnlab.survey import load_table
 from qnnlab.survey.benchmarks import mlperf
-from qnnlab.targets.cost.calibration import KNOWLEDGE, Calibration, best_known, calibrate
+from qnnlab.targets.cost.calibration import (
+    KNOWLEDGE,
+    NORMAL_90,
+    Calibration,
+    best_known,
+    calibrate,
+)
 from qnnlab.targets.cost.latency import Estimate, interval
 from qnnlab.targets.cost.mixed import Effect, MixedFit, Prior, fit_mixed
 from qnnlab.targets.cost.observations import observations
@@ -39,7 +45,6 @@ _NOISE = 0.06
 # Power of another network on the chip is taken to lie within this factor of what was quoted.
 _QUOTED_RANGE = 1.5
 _NOT_THE_CHIP = ("board", "suspicious", "camera")
-_NORMAL_90 = 1.6449
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,7 @@ def predict_power(levels: Mapping[str, str], clock_mhz: float, voltage_v: float)
     return interval(mean + scale, sd, power_calibration()[knowledge], "mW", knowledge)
 
 
+@cache
 def catalog_power(platform: str) -> Estimate | None:
     """Active power in mW that deployments report of a chip, quoted and not fitted.
 
@@ -178,15 +184,8 @@ def catalog_power(platform: str) -> Estimate | None:
         return None
     value = math.sqrt(float(low) * float(high))
     spread = math.log(float(high) / float(low)) / 2 + math.log(_QUOTED_RANGE)
-    return Estimate(
-        value,
-        value * math.exp(-spread),
-        value * math.exp(spread),
-        "mW",
-        spread / _NORMAL_90,
-        "quoted",
-        f"quoted of deployments, not fitted: {note}",
-    )
+    said = f"quoted of deployments, not fitted: {note}"
+    return Estimate.around(value, spread, "mW", spread / NORMAL_90, "quoted", said)
 
 
 def energy(latency_ms: Estimate, power_mw: Estimate) -> Estimate:
@@ -195,12 +194,6 @@ def energy(latency_ms: Estimate, power_mw: Estimate) -> Estimate:
     reach = math.hypot(
         math.log(latency_ms.high / latency_ms.value), math.log(power_mw.high / power_mw.value)
     )
-    return Estimate(
-        value,
-        value * math.exp(-reach),
-        value * math.exp(reach),
-        "mJ",
-        math.hypot(latency_ms.log_sd, power_mw.log_sd),
-        power_mw.knowledge,
-        f"latency {latency_ms.error_note}; power {power_mw.error_note}",
-    )
+    log_sd = math.hypot(latency_ms.log_sd, power_mw.log_sd)
+    note = f"latency {latency_ms.error_note}; power {power_mw.error_note}"
+    return Estimate.around(value, reach, "mJ", log_sd, power_mw.knowledge, note)

@@ -20,9 +20,9 @@ from qnnlab.targets.cost.observations import (
     Observation,
     log_cycles,
     observations,
-    reference_workloads,
+    reference_name,
 )
-from qnnlab.targets.cost.workload import KINDS, Workload
+from qnnlab.targets.cost.workload import Workload
 
 #: What differs between targets, and by how much (natural log) before any row is seen. The shifts
 #: of classes of cores are as wide as SIMD is; versions of one runtime differ by tens of percent.
@@ -57,6 +57,14 @@ class Estimate:
     knowledge: str
     error_note: str
 
+    @classmethod
+    def around(
+        cls, value: float, reach: float, unit: str, log_sd: float, knowledge: str, note: str
+    ) -> Estimate:
+        """The estimate that reaches as far (natural log) below `value` as above."""
+        low, high = value * math.exp(-reach), value * math.exp(reach)
+        return cls(value, low, high, unit, log_sd, knowledge, note)
+
 
 def knowledge_of(fit: MixedFit, levels: Mapping[str, str]) -> str:
     """What rows were seen of: this core and runtime family, the core, its class, or nothing."""
@@ -79,7 +87,7 @@ def latency_fit() -> MixedFit:
 
 def is_reference(work: Workload) -> bool:
     """Whether the network is one of those that the model was fitted on, by its amounts of work."""
-    return any(work.work == known.work for known in reference_workloads().values())
+    return reference_name(work) is not None
 
 
 def predict_cycles(
@@ -103,23 +111,10 @@ def interval(
 ) -> Estimate:
     """The estimate whose interval holds the truth nine times in ten, as far as was checked."""
     reach = calibration.half_width(log_sd)
-    return Estimate(
-        math.exp(log_value),
-        math.exp(log_value - reach),
-        math.exp(log_value + reach),
-        unit,
-        log_sd,
-        knowledge,
-        calibration.note,
-    )
+    return Estimate.around(math.exp(log_value), reach, unit, log_sd, knowledge, calibration.note)
 
 
 def scaled(estimate: Estimate, factor: float, unit: str) -> Estimate:
     """An estimate in another unit: `factor` of the new ones are one of the old."""
     value, low, high = (factor * x for x in (estimate.value, estimate.low, estimate.high))
     return replace(estimate, value=value, low=low, high=high, unit=unit)
-
-
-def cycles_by_kind(levels: Mapping[str, str]) -> dict[str, float]:
-    """Cycles for one unit of each kind of work, as fitted."""
-    return dict(zip(KINDS, map(float, latency_fit().cost_by_kind(levels)), strict=True))

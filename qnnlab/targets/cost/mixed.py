@@ -58,7 +58,6 @@ class MixedFit:
     spread: Array
     jacobian: Array
     inverse_gram: Array
-    residuals: Array
 
     def knows(self, effect: str, level: str) -> bool:
         """Whether a row of that level was seen."""
@@ -109,10 +108,10 @@ def fit_mixed(
             if key in start.index:
                 first[place] = start.shifts[start.index[key]]
     shifts = problem.most_probable(first, _WARM if start is not None else _COLD)
-    mean, weights = _log_cost(design @ shifts, work)
+    _, weights = _log_cost(design @ shifts, work)
     jacobian = np.einsum("nk,nkp->np", weights, design)
     gram = (jacobian * spread**2) @ jacobian.T + np.diag(noise**2)
-    return MixedFit(prior, index, shifts, spread, jacobian, np.linalg.inv(gram), log_cost - mean)
+    return MixedFit(prior, index, shifts, spread, jacobian, np.linalg.inv(gram))
 
 
 def _parameters(prior: Prior, levels: Sequence[Levels]) -> tuple[dict[Key, int], Array]:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from qnnlab.files import resource
 from qnnlab.graph.tflite import read_tflite
-from qnnlab.survey import load_table
+from qnnlab.survey import cell_value, load_table
 from qnnlab.survey.benchmarks import mlperf
 from qnnlab.targets.cores import Core, Runtime, core_of, cores, find_runtime, published_runtime
 from qnnlab.targets.cost.workload import Workload, mac_workload, workload
@@ -68,6 +68,12 @@ def reference_workloads() -> Mapping[str, Workload]:
     return {name: workload(read_tflite(folder / file)) for name, file in MODEL_FILES.items()}
 
 
+def reference_name(work: Workload) -> str | None:
+    """Which of MLPerf Tiny's networks asks for just this work; None for another one."""
+    same = (name for name, known in reference_workloads().items() if known.work == work.work)
+    return next(same, None)
+
+
 def levels_of(
     core: Core, runtime: Runtime, platform: str, placement: str, counted: str = PUBLISHED
 ) -> dict[str, str]:
@@ -96,13 +102,9 @@ def _catalog() -> Mapping[str, Mapping[str, Any]]:
     return {str(key): row for key, row in rows.items()}
 
 
-def _cell(value: Any) -> Any:
-    return None if pd.isna(value) else value
-
-
 def _platform(key: str) -> tuple[Core | None, str]:
     row = _catalog()[key]
-    return core_of(key, _cell(row["core"])), placement_of(_cell(row["flash_kb"]))
+    return core_of(key, cell_value(row["core"])), placement_of(cell_value(row["flash_kb"]))
 
 
 def _mlperf_runtime(row: Mapping[str, Any]) -> Runtime | None:
@@ -116,12 +118,12 @@ def _mlperf_runtime(row: Mapping[str, Any]) -> Runtime | None:
 
 def _mlperf_rows() -> Iterator[Observation]:
     for row in mlperf().to_dict("records"):
-        accelerator = _cell(row["npu_or_accelerator"])
+        accelerator = cell_value(row["npu_or_accelerator"])
         runtime = _mlperf_runtime(row)
         known = accelerator is None or accelerator in _ACCELERATORS
         if runtime is None or row["cpu_core"] in _NOT_CORES or not known:
             continue
-        platform = _cell(row["platform_key"])
+        platform = cell_value(row["platform_key"])
         core = (
             cores()[_ACCELERATORS[accelerator]]
             if accelerator
@@ -129,7 +131,7 @@ def _mlperf_rows() -> Iterator[Observation]:
         )
         if core is None:
             continue
-        clock = float(_cell(row["accel_clock_mhz"]) or row["clock_mhz"])
+        clock = float(cell_value(row["accel_clock_mhz"]) or row["clock_mhz"])
         placement = _platform(platform)[1] if platform else "internal_flash"
         yield Observation(
             key=str(row["row_key"]),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -11,12 +9,10 @@ from pathlib import Path
 from qnnlab.errors import MissingExtra
 from qnnlab.graph.tflite import read_tflite
 from qnnlab.lab.frameworks.framework import Case, Framework, Trial, counted
-from qnnlab.targets.vela import npu_estimate
+from qnnlab.targets.vela import compile_with_vela, npu_estimate
 from qnnlab.values import Value
 
 _ACCELERATOR = "ethos-u55-128"
-_START = "from ethosu.vela.vela import main; raise SystemExit(main())"
-_TIMEOUT_S = 300
 _ON_NPU = "ethos-u"
 
 
@@ -54,11 +50,7 @@ def _attempt(case: Case) -> Trial:
 def _left(path: Path) -> tuple[str, ...]:
     """The operators that stay on the CPU, read off the file that Vela writes."""
     folder = path.parent
-    command = [
-        *(sys.executable, "-c", _START, str(path)),
-        *("--accelerator-config", _ACCELERATOR, "--output-dir", str(folder)),
-    ]
-    subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
+    compile_with_vela(path, _ACCELERATOR, folder)
     written = next(iter(folder.glob("*_vela.tflite")), None)
     if written is None:
         return ()
